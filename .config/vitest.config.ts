@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The public names point at the sources, so tests import what users import and need no build. */
+export const sourceAlias = [
+  { find: /^creditkit$/, replacement: `${root}src/index.ts` },
+  { find: /^creditkit\/testing$/, replacement: `${root}adapters/testing/index.ts` },
+  { find: /^creditkit\/testing\/conformance$/, replacement: `${root}test/conformance/index.ts` },
+  { find: /^creditkit\/adapters\/(postgres|stripe)$/, replacement: `${root}adapters/$1/index.ts` },
+  { find: /^creditkit\/adapters\/(\w+)$/, replacement: `${root}adapters/$1.ts` },
+]
+
+export default defineConfig({
+  root,
+  resolve: { alias: sourceAlias },
+  test: {
+    include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    exclude: ['test/pack/**', '**/node_modules/**'],
+    globalSetup: ['test/support/global-setup.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})

@@ -1,0 +1,2 @@
+export { memoryCache } from './memory-cache.js'
+export { memoryStore } from './memory-store.js'

@@ -1,0 +1,35 @@
+import { StoreNotConfiguredError } from '../../src/errors.js'
+import type { CreditStore } from '../../src/ports/store.js'
+import { openDatabase } from './databases/open.js'
+import { ownTables } from './sql-tables.js'
+import { sqlStore } from './store.js'
+import { type AnyCreditTables, hostTables } from './tables.js'
+
+export { migrate } from './migrate.js'
+export { creditTables } from './tables.js'
+
+export interface PostgresStoreOptions {
+  /** The schema our own migrator made. Default `creditkit`. */
+  schema?: string
+  /** The host's own tables, from `creditTables()` in its Drizzle schema. Not together with `schema`. */
+  tables?: AnyCreditTables
+  /** Name statements, so that the server plans them once. `false` for transaction-pooling proxies. Default true. */
+  prepare?: boolean
+}
+
+/**
+ * Credits in a Postgres database: a connection string, a `pg` Pool, a postgres.js client or any Drizzle Postgres
+ * database; by default what `DATABASE_URL` names. Nothing is opened before the first use. The tables must be there:
+ * run `migrate()`, or own them with `creditTables()`.
+ *
+ * @throws {StoreNotConfiguredError} What was given is no Postgres database, or both `schema` and `tables` are.
+ */
+export function postgresStore(db?: unknown, { schema, tables, prepare }: PostgresStoreOptions = {}): CreditStore {
+  if (schema !== undefined && tables !== undefined) {
+    throw new StoreNotConfiguredError(
+      'Pass either `schema` (tables made by migrate()) or `tables` (your own), never both',
+    )
+  }
+  const sqlTables = tables === undefined ? ownTables(schema ?? 'creditkit') : hostTables(tables)
+  return sqlStore(openDatabase(db, { prepare }), sqlTables, { shared: true })
+}

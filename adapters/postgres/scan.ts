@@ -1,0 +1,131 @@
+import { type Account, type AccountKey, emptyAccount } from '../../src/ledger/account.js'
+import type { AccountHistory } from '../../src/ledger/audit.js'
+import type { Grant } from '../../src/ledger/grant.js'
+import type { Transaction } from '../../src/ledger/transaction.js'
+import {
+  ACCOUNT_COLUMNS,
+  decodeTransaction,
+  fromJsonRow,
+  GRANT_COLUMNS,
+  jsonRow,
+  TRANSACTION_COLUMNS,
+} from './columns.js'
+import type { SqlExecutor } from './sql-database.js'
+import type { SqlTables } from './sql-tables.js'
+
+/** Accounts read at once, and transactions read at once: what bounds memory. */
+const ACCOUNTS_PER_PAGE = 200
+const TRANSACTIONS_PER_PAGE = 10_000
+
+/** Visit every account with all its grants and transactions, page by page; `sql` must be one snapshot. */
+export async function scanLedger(
+  sql: SqlExecutor,
+  tables: SqlTables,
+  userId: string | null,
+  visit: (history: AccountHistory) => void,
+): Promise<void> {
+  for (let last: AccountKey | null = null; ;) {
+    const page = await selectAccountPage(sql, tables, userId, last)
+    if (page.length === 0) break
+    const transactions = await selectHistories(sql, tables, page)
+    for (const { account, grants, heldByHolds } of page) {
+      visit({ account, grants, heldByHolds, transactions: transactions.get(mapKey(account)) ?? [] })
+    }
+    last = page.at(-1)?.account ?? null
+  }
+  // A ledger without an account row breaks every rule; show it as an empty account with transactions.
+  const orphans = await selectOrphans(sql, tables, userId)
+  const transactions = await selectHistories(sql, tables, orphans)
+  for (const { account } of orphans)
+    visit({ account, grants: [], heldByHolds: 0, transactions: transactions.get(mapKey(account)) ?? [] })
+}
+
+type AccountPart = Omit<AccountHistory, 'transactions'>
+
+async function selectAccountPage(
+  sql: SqlExecutor,
+  { names, userIdType }: SqlTables,
+  userId: string | null,
+  after: AccountKey | null,
+): Promise<AccountPart[]> {
+  const conditions = [
+    userId === null ? null : `a.user_id = $1::text::${userIdType}`,
+    after === null ? null : `(a.user_id, a.credit_type) > ($2::text::${userIdType}, $3::text)`,
+  ].filter((condition) => condition !== null)
+  const rows = await sql.query(
+    `select json_build_object(
+       'account', ${jsonRow(ACCOUNT_COLUMNS, 'a')},
+       'grants', (select json_agg(${jsonRow(GRANT_COLUMNS, 'g')}) from (
+          select ${GRANT_COLUMNS.map(([, column]) => (column === 'remaining' ? `case when a.head_grant_id = id then a.head_remaining else remaining end as remaining` : column)).join(', ')}
+          from ${names.creditGrants} where user_id = a.user_id and credit_type = a.credit_type) g),
+       'heldByHolds', (select coalesce(sum(h.amount - h.captured), 0)::bigint from ${names.creditHolds} h
+          where h.user_id = a.user_id and h.credit_type = a.credit_type and h.status = 'open')
+     )::text as row
+     from (select $1::text, $2::text, $3::text) sent, ${names.userCredits} a
+     ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
+     order by a.user_id, a.credit_type limit ${ACCOUNTS_PER_PAGE}`,
+    [userId, after?.userId ?? null, after?.creditType ?? null],
+  )
+  return rows.map(({ row }) => {
+    const { account, grants, heldByHolds } = JSON.parse(String(row)) as {
+      account: unknown
+      grants: unknown[] | null
+      heldByHolds: number
+    }
+    return {
+      account: fromJsonRow<Account>(ACCOUNT_COLUMNS, account),
+      grants: (grants ?? []).map((grant) => fromJsonRow<Grant>(GRANT_COLUMNS, grant)),
+      heldByHolds,
+    }
+  })
+}
+
+/** The transactions of these accounts, each account's in order of seq. */
+async function selectHistories(
+  sql: SqlExecutor,
+  { names, userIdType }: SqlTables,
+  page: readonly { account: AccountKey }[],
+): Promise<Map<string, Transaction[]>> {
+  const found = new Map<string, Transaction[]>()
+  const keys = JSON.stringify(page.map(({ account: { userId, creditType } }) => ({ userId, creditType })))
+  for (let last: Transaction | null = null; page.length > 0;) {
+    const rows = await sql.query(
+      `select ${jsonRow(TRANSACTION_COLUMNS, 't')}::text as row
+       from jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, "creditType" text)
+       join ${names.creditTransactions} t on t.user_id = x."userId" and t.credit_type = x."creditType"
+       where $2::text is null or (t.user_id, t.credit_type, t.seq) > ($2::text::${userIdType}, $3::text, $4::text::bigint)
+       order by t.user_id, t.credit_type, t.seq limit ${TRANSACTIONS_PER_PAGE}`,
+      [keys, last?.userId ?? null, last?.creditType ?? null, last === null ? null : String(last.seq)],
+    )
+    const transactions = rows.map(({ row }) => decodeTransaction(JSON.parse(String(row))))
+    for (const transaction of transactions) {
+      const key = mapKey(transaction)
+      found.set(key, found.get(key) ?? [])
+      found.get(key)?.push(transaction)
+    }
+    last = transactions.at(-1) ?? null
+    if (transactions.length < TRANSACTIONS_PER_PAGE) break
+  }
+  return found
+}
+
+async function selectOrphans(
+  sql: SqlExecutor,
+  { names, userIdType }: SqlTables,
+  userId: string | null,
+): Promise<{ account: Account }[]> {
+  const rows = await sql.query(
+    `select distinct t.user_id::text as user_id, t.credit_type from ${names.creditTransactions} t
+     where ($1::text is null or t.user_id = $1::text::${userIdType})
+       and not exists (select from ${names.userCredits} a where a.user_id = t.user_id and a.credit_type = t.credit_type)
+     limit ${ACCOUNTS_PER_PAGE}`,
+    [userId],
+  )
+  return rows.map(({ user_id, credit_type }) => ({
+    account: emptyAccount({ userId: String(user_id), creditType: String(credit_type) }, new Date(0)),
+  }))
+}
+
+function mapKey({ userId, creditType }: AccountKey): string {
+  return JSON.stringify([userId, creditType])
+}

@@ -1,0 +1,128 @@
+import { sql } from 'drizzle-orm'
+import { boolean, index, integer, jsonb, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import type { GrantSource } from '../../../src/ledger/grant.js'
+import type { JsonObject } from '../../../src/ledger/transaction.js'
+import { credits, moment, type Place, type UserIdColumn } from './place.js'
+
+export type RecurringTables<S extends string | undefined, P extends string, U extends UserIdColumn> = ReturnType<
+  typeof recurringTables<S, P, U>
+>
+
+/** Credits that come by themselves: subscriptions, schedules, automatic top-ups. */
+export function recurringTables<S extends string | undefined, P extends string, U extends UserIdColumn>(
+  place: Place<S, P, U>,
+) {
+  return {
+    creditSubscriptions: subscriptionsTable(place),
+    creditSchedules: schedulesTable(place),
+    creditAutoTopups: autoTopupsTable(place),
+    creditAutoTopupAttempts: autoTopupAttemptsTable(place),
+  }
+}
+
+function subscriptionsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    periodStart: moment('period_start'),
+    periodEnd: moment('period_end'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    quantity: integer('quantity').notNull(),
+    cancelAtPeriodEnd: boolean('cancel_at_period_end').notNull(),
+    livemode: boolean('livemode').notNull(),
+    id: text('id').notNull(),
+    userId: userId(),
+    provider: text('provider').notNull(),
+    plan: text('plan').notNull(),
+    priceId: text('price_id'),
+    status: text('status').notNull(),
+    metadata: jsonb('metadata').$type<JsonObject>(),
+  }
+  return table(`${prefix}credit_subscriptions` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_subscriptions_pkey`, columns: [t.userId, t.id] }),
+    index(`${prefix}credit_subscriptions_id`).on(t.id),
+  ])
+}
+
+function schedulesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    amount: credits('amount').notNull(),
+    rolloverMax: credits('rollover_max'),
+    anchorAt: moment('anchor_at').notNull(),
+    nextAt: moment('next_at'),
+    endsAt: moment('ends_at'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    id: uuid('id').notNull(),
+    priority: integer('priority').notNull(),
+    userId: userId(),
+    creditType: text('credit_type').notNull(),
+    plan: text('plan').notNull(),
+    every: text('every').notNull(),
+    source: text('source').$type<GrantSource>().notNull(),
+    status: text('status').notNull(),
+    subscriptionId: text('subscription_id'),
+    metadata: jsonb('metadata').$type<JsonObject>(),
+  }
+  return table(`${prefix}credit_schedules` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_schedules_pkey`, columns: [t.userId, t.id] }),
+    index(`${prefix}credit_schedules_next`)
+      .on(t.nextAt)
+      .where(sql`status = 'active'`),
+  ])
+}
+
+function autoTopupsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    threshold: credits('threshold').notNull(),
+    blockedUntil: moment('blocked_until'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    packageId: integer('package_id').notNull(),
+    quantity: integer('quantity').notNull(),
+    monthlyMax: integer('monthly_max'),
+    failures: integer('failures').notNull(),
+    userId: userId(),
+    creditType: text('credit_type').notNull(),
+    status: text('status').notNull(),
+    paymentMethodId: text('payment_method_id'),
+  }
+  return table(`${prefix}credit_auto_topups` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_auto_topups_pkey`, columns: [t.userId, t.creditType] }),
+  ])
+}
+
+function autoTopupAttemptsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    id: uuid('id').notNull(),
+    purchaseId: uuid('purchase_id').notNull(),
+    userId: userId(),
+    creditType: text('credit_type').notNull(),
+    status: text('status').notNull(),
+    paymentId: text('payment_id'),
+    errorCode: text('error_code'),
+  }
+  return table(`${prefix}credit_auto_topup_attempts` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_auto_topup_attempts_pkey`, columns: [t.userId, t.id] }),
+    uniqueIndex(`${prefix}credit_auto_topup_attempts_open`)
+      .on(t.userId, t.creditType)
+      .where(sql`status in ('claimed', 'unknown', 'action_required')`),
+  ])
+}

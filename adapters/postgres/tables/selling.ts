@@ -1,0 +1,163 @@
+import { sql } from 'drizzle-orm'
+import { boolean, check, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import type { PaymentFact, PurchaseStatus, QuarantineEntry } from '../../../src/ledger/purchase.js'
+import type { JsonObject } from '../../../src/ledger/transaction.js'
+import { credits, moment, type Place, type UserIdColumn } from './place.js'
+
+export type SellingTables<S extends string | undefined, P extends string, U extends UserIdColumn> = ReturnType<
+  typeof sellingTables<S, P, U>
+>
+
+/** Packages, what was bought of them, and the money that came and went. */
+export function sellingTables<S extends string | undefined, P extends string, U extends UserIdColumn>(
+  place: Place<S, P, U>,
+) {
+  return {
+    creditPackages: packagesTable(place),
+    creditPurchases: purchasesTable(place),
+    creditPurchaseReferences: purchaseReferencesTable(place),
+    creditPaymentFacts: paymentFactsTable(place),
+    creditQuarantine: quarantineTable(place),
+    creditCustomers: customersTable(place),
+  }
+}
+
+function packagesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+}: Place<S, P, U>) {
+  const columns = {
+    id: integer('id').primaryKey().generatedByDefaultAsIdentity(),
+    key: text('key').unique(`${prefix}credit_packages_key_key`),
+    name: text('name').notNull(),
+    description: text('description'),
+    creditAmount: credits('credit_amount').notNull(),
+    price: credits('price').notNull(),
+    currency: text('currency').notNull(),
+    creditType: text('credit_type').notNull(),
+    isActive: boolean('is_active').notNull(),
+    sortOrder: integer('sort_order').notNull(),
+    metadata: jsonb('metadata').$type<JsonObject>(),
+    stripePriceId: text('stripe_price_id'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  }
+  return table(`${prefix}credit_packages` as const, columns, () => [
+    check(`${prefix}credit_packages_amount_check`, sql`credit_amount > 0`),
+    check(`${prefix}credit_packages_price_check`, sql`price >= 0`),
+  ])
+}
+
+function purchasesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    credits: credits('credits').notNull(),
+    unitPriceMinor: credits('unit_price_minor').notNull(),
+    paidMinor: credits('paid_minor'),
+    clawed: credits('clawed').notNull(),
+    absorbed: credits('absorbed').notNull(),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    fulfilledAt: moment('fulfilled_at'),
+    id: uuid('id').notNull(),
+    packageId: integer('package_id').notNull(),
+    quantity: integer('quantity').notNull(),
+    livemode: boolean('livemode').notNull(),
+    userId: userId(),
+    creditType: text('credit_type').notNull(),
+    packageName: text('package_name').notNull(),
+    currency: text('currency').notNull(),
+    status: text('status').$type<PurchaseStatus>().notNull(),
+    provider: text('provider').notNull(),
+    sessionId: text('session_id'),
+    paymentId: text('payment_id'),
+    chargeId: text('charge_id'),
+  }
+  return table(`${prefix}credit_purchases` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_purchases_pkey`, columns: [t.userId, t.id] }),
+    check(
+      `${prefix}credit_purchases_clawed_check`,
+      sql`clawed >= 0 and clawed <= credits and absorbed >= 0 and absorbed <= clawed`,
+    ),
+    index(`${prefix}credit_purchases_id`).on(t.id),
+    index(`${prefix}credit_purchases_unsettled`)
+      .on(t.createdAt)
+      .where(sql`status in ('pending', 'processing')`),
+  ])
+}
+
+function purchaseReferencesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  return table(`${prefix}credit_purchase_references` as const, {
+    purchaseId: uuid('purchase_id').notNull(),
+    reference: text('reference').primaryKey(),
+    userId: userId(),
+  })
+}
+
+function paymentFactsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    amountMinor: credits('amount_minor').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    purchaseId: uuid('purchase_id').notNull(),
+    id: text('id').notNull(),
+    userId: userId(),
+    kind: text('kind').$type<PaymentFact['kind']>().notNull(),
+    currency: text('currency').notNull(),
+    status: text('status').$type<PaymentFact['status']>().notNull(),
+  }
+  return table(`${prefix}credit_payment_facts` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_payment_facts_pkey`, columns: [t.userId, t.id] }),
+    index(`${prefix}credit_payment_facts_purchase`).on(t.userId, t.purchaseId),
+  ])
+}
+
+function quarantineTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    createdAt: moment('created_at').notNull(),
+    resolvedAt: moment('resolved_at'),
+    id: uuid('id').notNull(),
+    purchaseId: uuid('purchase_id'),
+    userId: userId(),
+    reason: text('reason').notNull(),
+    resolvedBy: text('resolved_by'),
+    details: jsonb('details').$type<QuarantineEntry['details']>().notNull(),
+  }
+  return table(`${prefix}credit_quarantine` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_quarantine_pkey`, columns: [t.userId, t.id] }),
+  ])
+}
+
+function customersTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>) {
+  const columns = {
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    livemode: boolean('livemode').notNull(),
+    userId: userId(),
+    provider: text('provider').notNull(),
+    customerId: text('customer_id').notNull(),
+    paymentMethodId: text('payment_method_id'),
+  }
+  return table(`${prefix}credit_customers` as const, columns, (t) => [
+    primaryKey({ name: `${prefix}credit_customers_pkey`, columns: [t.userId, t.provider, t.livemode] }),
+    index(`${prefix}credit_customers_customer`).on(t.customerId),
+  ])
+}

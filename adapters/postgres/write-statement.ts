@@ -1,0 +1,151 @@
+import type { Decision } from '../../src/ledger/decision.js'
+import type { Command } from '../../src/ports/store.js'
+import {
+  ACCOUNT_COLUMNS,
+  assignments,
+  type Column,
+  columnNames,
+  encodeTransaction,
+  FACT_COLUMNS,
+  GRANT_COLUMNS,
+  PURCHASE_COLUMNS,
+  QUARANTINE_COLUMNS,
+  recordset,
+  toJsonRows,
+  TRANSACTION_COLUMNS,
+} from './columns.js'
+import type { SqlExecutor } from './sql-database.js'
+import type { SqlTables } from './sql-tables.js'
+
+/**
+ * Write a whole decision in one statement. The command's own row (or its key) goes first, and everything else only when
+ * it went in: false means another command had the same key or id, and nothing was written.
+ */
+export async function writeDecision<R>(
+  sql: SqlExecutor,
+  tables: SqlTables,
+  command: Command,
+  decision: Decision<R>,
+  now: Date,
+): Promise<boolean> {
+  const parts = changedParts(command, decision, now)
+  if (parts.length === 0) return true
+  const rows = Object.fromEntries(parts.map(({ name, columns, records }) => [name, toJsonRows(columns, records)]))
+  const [written] = await sql.query(writeStatement(tables, parts), [JSON.stringify(rows)])
+  if (written?.ok === 'false') return false
+  for (const { name, records } of parts) {
+    const count = Number(written?.[`${name}_count`])
+    if (count !== records.length)
+      throw new Error(`writeDecision: ${count} of ${records.length} rows written to ${name}`)
+  }
+  return true
+}
+
+type PartName = keyof typeof PARTS
+
+interface Part {
+  name: PartName
+  columns: readonly Column[]
+  records: readonly object[]
+}
+
+const COMMAND_COLUMNS: readonly Column[] = [
+  ['id', 'id', 'uuid'],
+  ['userId', 'user_id', 'user'],
+  ['key', 'idempotency_key', 'text'],
+  ['request', 'request', 'jsonb'],
+  ['result', 'result', 'jsonb'],
+  ['createdAt', 'created_at', 'timestamptz'],
+]
+
+const REFERENCE_COLUMNS: readonly Column[] = [
+  ['reference', 'reference', 'text'],
+  ['userId', 'user_id', 'user'],
+  ['purchaseId', 'purchase_id', 'uuid'],
+]
+
+/** How each kind of row is written, given where it comes from. First the rows that decide whether this happened before. */
+const PARTS = {
+  main: { table: 'creditTransactions', columns: TRANSACTION_COLUMNS, first: true },
+  command: { table: 'creditCommands', columns: COMMAND_COLUMNS, first: true },
+  accounts: { table: 'userCredits', columns: ACCOUNT_COLUMNS, first: false },
+  transactions: { table: 'creditTransactions', columns: TRANSACTION_COLUMNS, first: false },
+  grants: { table: 'creditGrants', columns: GRANT_COLUMNS, first: false },
+  purchases: { table: 'creditPurchases', columns: PURCHASE_COLUMNS, first: false },
+  references: { table: 'creditPurchaseReferences', columns: REFERENCE_COLUMNS, first: false },
+  facts: { table: 'creditPaymentFacts', columns: FACT_COLUMNS, first: false },
+  quarantine: { table: 'creditQuarantine', columns: QUARANTINE_COLUMNS, first: false },
+} as const
+
+function changedParts<R>(command: Command, decision: Decision<R>, now: Date): Part[] {
+  const { main, accounts, purchases = [], facts = [], quarantine = [] } = decision
+  const keyed = command.key !== null && main === null
+  const kept = {
+    ...command,
+    request: Object.fromEntries(command.request),
+    result: decision.keptResult ?? null,
+    createdAt: now,
+  }
+  const references = purchases.flatMap(({ id: purchaseId, userId, sessionId, paymentId }) =>
+    [sessionId, paymentId].flatMap((reference) => (reference === null ? [] : [{ reference, userId, purchaseId }])),
+  )
+  const records: Record<PartName, readonly object[]> = {
+    main: main === null ? [] : [encodeTransaction(main)],
+    command: keyed ? [kept] : [],
+    accounts: accounts.map(({ account }) => account),
+    transactions: accounts.flatMap(({ transactions }) =>
+      transactions.filter(({ id }) => id !== main?.id).map(encodeTransaction),
+    ),
+    grants: accounts.flatMap(({ newGrants, changedGrants }) => [...newGrants, ...changedGrants]),
+    purchases,
+    references,
+    facts,
+    quarantine,
+  }
+  const names = Object.keys(PARTS) as PartName[]
+  return names
+    .map((name) => ({ name, columns: PARTS[name].columns, records: records[name] }))
+    .filter((part) => part.records.length > 0)
+}
+
+/** One text per set of parts, so that each can be prepared once. */
+function writeStatement(tables: SqlTables, parts: readonly Part[]): string {
+  const firsts = parts.filter(({ name }) => PARTS[name].first)
+  const rest = parts.filter(({ name }) => !PARTS[name].first)
+  const gate =
+    firsts.length === 0
+      ? 'select true as ok'
+      : `select ${firsts.map(({ name }) => `(select count(*) from ${name}_rows)`).join(' + ')} = ${firsts.length} as ok`
+  const counts = parts.map(({ name }) => `(select count(*)::text from ${name}_rows) as ${name}_count`)
+  return `with input as materialized (select $1::text::jsonb as j),
+    ${firsts.map((part) => `${part.name}_rows as (${insertFirst(tables, part)}),`).join('\n    ')}
+    gate as materialized (${gate}),
+    ${rest.map((part) => `${part.name}_rows as (${writeRest(tables, part)})`).join(',\n    ')}${rest.length === 0 ? 'nothing as (select 1)' : ''}
+    select (select ok::text from gate) as ok, ${counts.join(', ')}`
+}
+
+function insertFirst({ names, userIdType }: SqlTables, { name, columns }: Part): string {
+  return `insert into ${names[PARTS[name].table]} (${columnNames(columns)})
+      select ${columnNames(columns, 'x')} from input, ${recordset(`j->'${name}'`, 'x', columns, userIdType)}
+      on conflict do nothing returning 1`
+}
+
+function writeRest({ names, userIdType }: SqlTables, { name, columns }: Part): string {
+  const table = names[PARTS[name].table]
+  const source = `input, gate, ${recordset(`j->'${name}'`, 'x', columns, userIdType)}`
+  if (name === 'accounts') {
+    return `update ${table} a set ${assignments(columns, 'x', ['user_id', 'credit_type', 'created_at'])} from ${source}
+      where gate.ok and a.user_id = x.user_id and a.credit_type = x.credit_type returning 1`
+  }
+  return `insert into ${table} as kept (${columnNames(columns)})
+      select ${columnNames(columns, 'x')} from ${source} where gate.ok ${ON_CONFLICT[name] ?? ''} returning 1`
+}
+
+/** What happens to a row that is there already: its changing columns change. */
+const ON_CONFLICT: { readonly [name in PartName]?: string } = {
+  grants: `on conflict (user_id, id) do update set ${assignments(GRANT_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'amount', 'seq', 'created_at'])}`,
+  purchases: `on conflict (user_id, id) do update set ${assignments(PURCHASE_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'credits', 'created_at'])}`,
+  // A session or a payment belongs to the purchase that named it first.
+  references: 'on conflict (reference) do update set purchase_id = kept.purchase_id',
+  facts: `on conflict (user_id, id) do update set ${assignments(FACT_COLUMNS, 'excluded', ['user_id', 'id', 'purchase_id'])}`,
+}

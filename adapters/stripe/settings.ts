@@ -1,0 +1,176 @@
+import Stripe from 'stripe'
+import { PaymentsNotConfiguredError } from '../../src/errors.js'
+import { resolveUrl } from './return-url.js'
+
+export interface StripePaymentsOptions {
+  /** Your own client, used as it is. Default: one with a timeout of 15 s and two retries. */
+  stripe?: Stripe | undefined
+  /** `sk_…` or a restricted `rk_…` key. Default: `STRIPE_SECRET_KEY`. */
+  secretKey?: string | undefined
+  /** `whsec_…` of your webhook endpoint; several while you roll it. Default: `STRIPE_WEBHOOK_SECRET`. */
+  webhookSecret?: string | readonly string[] | undefined
+  /** Where your app is served; buyers are sent back only to its origin. Default: `APP_URL`. */
+  appUrl?: string | undefined
+  /** More origins that buyers may be sent back to, such as `https://shop.example.com`. */
+  allowedOrigins?: readonly string[] | undefined
+  /** Default page after paying; default `/?checkout=success&session_id={CHECKOUT_SESSION_ID}` under `appUrl`. */
+  successUrl?: string | undefined
+  /** Default page after giving up; default `/?checkout=cancelled` under `appUrl`. */
+  cancelUrl?: string | undefined
+  /** Links a user to an existing Stripe customer, or fills in the email address. */
+  customer?: ((userId: string) => Promise<LinkedCustomer | null | undefined>) | undefined
+  /** Real money? Events of the other mode are ignored. Default: told from the key's prefix. */
+  livemode?: boolean | undefined
+  /** Connected account (`acct_…`) to sell for; events of other accounts are ignored. Default: the key's own account. */
+  account?: string | undefined
+  /** Marks our objects in a Stripe account that other apps share. Default: `creditkit`. */
+  app?: string | undefined
+}
+
+export interface LinkedCustomer {
+  /** `cus_…` of the same mode and account. */
+  id?: string | undefined
+  email?: string | undefined
+}
+
+/** The options with their defaults in, checked. */
+export interface StripeSettings {
+  stripe: Stripe
+  webhookSecrets: readonly string[]
+  appUrl: URL
+  /** As in `URL.origin`. */
+  allowedOrigins: ReadonlySet<string>
+  successUrl: string
+  cancelUrl: string
+  customer: (userId: string) => Promise<LinkedCustomer | null | undefined>
+  livemode: boolean
+  account: string | null
+  app: string
+  /** Passed with each call. */
+  requestOptions: { stripeAccount?: string }
+}
+
+/**
+ * Read the options and the environment.
+ * @throws {PaymentsNotConfiguredError} Names everything that is missing or wrong at once, and never shows a value.
+ */
+export function resolveSettings(options: StripePaymentsOptions): StripeSettings {
+  const problems: string[] = []
+  const secretKey = readSecretKey(options, problems)
+  const webhookSecrets = readWebhookSecrets(options, problems)
+  const appUrl = readAppUrl(options, problems)
+  const livemode =
+    options.livemode ?? livemodeOf(secretKey ?? keyOf(options.stripe) ?? environment('STRIPE_SECRET_KEY'))
+  if (livemode === null && problems.length === 0) {
+    problems.push("set the option `livemode`, since the client's key does not tell the mode")
+  }
+  if (problems.length > 0 || !appUrl || livemode === null) throw notConfigured(problems)
+
+  const allowedOrigins = readOrigins(appUrl, options.allowedOrigins ?? [], problems)
+  const returnUrl = (name: 'successUrl' | 'cancelUrl', fallback: string) => {
+    const resolved = resolveUrl(options[name] ?? fallback, appUrl, allowedOrigins)
+    if (resolved === null) problems.push(`${name} must be on the origin of appUrl or on one of allowedOrigins`)
+    return resolved ?? fallback
+  }
+  const successUrl = returnUrl('successUrl', '?checkout=success&session_id={CHECKOUT_SESSION_ID}')
+  const cancelUrl = returnUrl('cancelUrl', '?checkout=cancelled')
+  if (problems.length > 0) throw notConfigured(problems)
+
+  return {
+    stripe: options.stripe ?? newClient(secretKey ?? ''),
+    webhookSecrets,
+    appUrl,
+    allowedOrigins,
+    successUrl,
+    cancelUrl,
+    customer: options.customer ?? (() => Promise.resolve(null)),
+    livemode,
+    account: options.account ?? null,
+    app: options.app ?? 'creditkit',
+    requestOptions: options.account ? { stripeAccount: options.account } : {},
+  }
+}
+
+/** Our own client: 15 s for each of at most three attempts, so that every call ends. */
+export function newClient(secretKey: string): Stripe {
+  return new Stripe(secretKey, { timeout: 15_000, maxNetworkRetries: 2, appInfo: { name: 'creditkit' } })
+}
+
+/** The key, or null when the host brings a client of its own and no key. Surrounding white space is an accident. */
+export function readSecretKey(
+  options: Pick<StripePaymentsOptions, 'stripe' | 'secretKey'>,
+  problems: string[],
+): string | null {
+  if (options.stripe && options.secretKey === undefined) return null
+  const key = (options.secretKey ?? environment('STRIPE_SECRET_KEY') ?? '').trim()
+  if (key === '') problems.push('STRIPE_SECRET_KEY (option secretKey) is missing or blank')
+  else if (/\s/.test(key)) problems.push('STRIPE_SECRET_KEY (option secretKey) contains white space')
+  else if (/^(pk|whsec)_/.test(key)) problems.push('STRIPE_SECRET_KEY (option secretKey) must be an sk_… or rk_… key')
+  return key
+}
+
+export function notConfigured(problems: readonly string[]): PaymentsNotConfiguredError {
+  return new PaymentsNotConfiguredError(`Stripe payments are not configured: ${problems.join('; ')}`)
+}
+
+function readWebhookSecrets({ webhookSecret }: StripePaymentsOptions, problems: string[]): readonly string[] {
+  const given = webhookSecret ?? environment('STRIPE_WEBHOOK_SECRET') ?? ''
+  const secrets = (typeof given === 'string' ? [given] : given).map((secret) => secret.trim())
+  const name = 'STRIPE_WEBHOOK_SECRET (option webhookSecret)'
+  if (secrets.length === 0 || secrets.includes('')) problems.push(`${name} is missing or blank`)
+  else if (secrets.some((secret) => /\s/.test(secret))) problems.push(`${name} contains white space`)
+  else if (secrets.some((secret) => /^[sprk]k_/.test(secret))) problems.push(`${name} must be a whsec_… secret`)
+  return secrets
+}
+
+function readAppUrl(options: StripePaymentsOptions, problems: string[]): URL | null {
+  const given = (options.appUrl ?? environment('APP_URL') ?? '').trim()
+  if (given === '') problems.push('APP_URL (option appUrl) is missing or blank')
+  else if (!URL.canParse(given)) problems.push('APP_URL (option appUrl) must be an absolute URL')
+  else {
+    const url = new URL(given)
+    if (isPlainWebUrl(url)) return asFolder(url)
+    problems.push('APP_URL (option appUrl) must be an http(s) URL without user name and password')
+  }
+  return null
+}
+
+function readOrigins(appUrl: URL, more: readonly string[], problems: string[]): ReadonlySet<string> {
+  const origins = new Set([appUrl.origin])
+  for (const origin of more) {
+    if (URL.canParse(origin) && isPlainWebUrl(new URL(origin))) origins.add(new URL(origin).origin)
+    else problems.push('allowedOrigins must hold http(s) origins such as https://shop.example.com')
+  }
+  return origins
+}
+
+function isPlainWebUrl({ protocol, username, password }: URL): boolean {
+  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === ''
+}
+
+/** With a trailing slash and nothing after it, so that relative paths resolve below it. */
+function asFolder(url: URL): URL {
+  const folder = new URL(url.origin)
+  folder.pathname = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`
+  return folder
+}
+
+/** `sk_live_…` and `rk_live_…` move real money; null when the key does not tell. */
+function livemodeOf(key: string | null): boolean | null {
+  const mode = /^\s*(?:sk|rk)_(live|test)_/.exec(key ?? '')?.[1]
+  if (mode === undefined) return null
+  return mode === 'live'
+}
+
+/** The key inside a client: the SDK keeps it in a private place that has not moved since version 17. */
+function keyOf(stripe: Stripe | undefined): string | null {
+  // The driver's edge: undeclared, so everything about it is doubted.
+  const { _authenticator } = (stripe ?? {}) as { _authenticator?: { _apiKey?: unknown } | null }
+  const key = _authenticator?._apiKey
+  return typeof key === 'string' ? key : null
+}
+
+function environment(name: string): string | null {
+  // Edge runtimes may have no `process`.
+  return typeof process === 'undefined' ? null : (process.env[name] ?? null)
+}

@@ -1,0 +1,304 @@
+import type Stripe from 'stripe'
+import { invalidRequest } from '../api-error.js'
+import { applyTotals, lineItem, type Reduction } from '../checkout-totals.js'
+import { expireSession } from '../checkout-actions.js'
+import { formatAmount, minimumCharge } from '../currencies.js'
+import { reference } from '../expand.js'
+import { isCreatedIn, page } from '../lists.js'
+import * as rule from '../parameters.js'
+import { route, type Resource } from '../routes.js'
+import { idOf, mergeMetadata, type StripeAccount } from '../stripe-account.js'
+import { checkCreate, createRules } from './checkout-session-rules.js'
+import { paymentMethodTypesRemoved } from './payment-intents.js'
+import { createPrice } from './prices.js'
+
+type CreateParams = Stripe.Checkout.SessionCreateParams
+type LineItem = Stripe.Checkout.SessionCreateParams.LineItem
+type PriceData = Stripe.Checkout.SessionCreateParams.LineItem.PriceData
+type Discount = Stripe.Checkout.SessionCreateParams.Discount
+
+function createSession(account: StripeAccount, params: CreateParams): Stripe.Checkout.Session {
+  checkCreate(params, account.now())
+  const customer = params.customer === undefined ? null : account.customer(params.customer).id
+  const discount = resolveDiscount(account, params.discounts?.[0])
+  const lineItems = makeLineItems(account, params.line_items ?? [])
+  const currency = lineItems[0]?.currency ?? ''
+  const automaticTax = params.automatic_tax?.enabled ?? false
+  const reduction: Reduction | undefined = discount && { coupon: discount.coupon }
+  const totals = applyTotals({ lineItems, reduction, taxPercent: automaticTax ? account.taxPercent : 0 })
+  if (totals.total > 0 && totals.total < minimumCharge(currency)) {
+    const least = formatAmount(minimumCharge(currency), currency)
+    const message = `The Checkout Session's total amount due must add up to at least ${least} ${currency}`
+    throw invalidRequest(message, 'line_items', 'amount_too_small')
+  }
+  const session = blankSession(account, params, currency)
+  session.customer = customer
+  session.amount_subtotal = totals.subtotal
+  session.amount_total = totals.total
+  session.total_details = { amount_discount: totals.discount, amount_shipping: 0, amount_tax: totals.tax }
+  session.discounts = discount
+    ? [{ coupon: discount.promotionCode === null ? discount.coupon.id : null, promotion_code: discount.promotionCode }]
+    : []
+  account.put('checkout.session', session)
+  account.checkouts.set(session.id, { lineItems, paymentIntentData: params.payment_intent_data ?? {}, automaticTax })
+  account.later(session.expires_at * 1_000 - account.now() * 1_000, () => {
+    if (session.status === 'open') expireSession(account, session)
+  })
+  return session
+}
+
+/** The session without its amounts. `line_items` is not part of it: callers expand or list them. */
+function blankSession(account: StripeAccount, params: CreateParams, currency: string): Stripe.Checkout.Session {
+  const mode = account.livemode ? 'live' : 'test'
+  const id = account.newId(`cs_${mode}`, 58)
+  const uiMode = params.ui_mode ?? 'hosted_page'
+  const automaticTax = params.automatic_tax?.enabled ?? false
+  return {
+    id,
+    object: 'checkout.session',
+    adaptive_pricing: { enabled: false },
+    after_expiration: null,
+    allow_promotion_codes: params.allow_promotion_codes ?? null,
+    allowed_payment_method_types: params.allowed_payment_method_types ?? null,
+    amount_subtotal: 0,
+    amount_total: 0,
+    automatic_tax: {
+      enabled: automaticTax,
+      liability: automaticTax ? { type: 'self' } : null,
+      provider: automaticTax ? 'stripe' : null,
+      status: automaticTax ? 'complete' : null,
+    },
+    billing_address_collection: params.billing_address_collection ?? null,
+    cancel_url: params.cancel_url ?? null,
+    client_reference_id: params.client_reference_id ?? null,
+    client_secret: uiMode === 'hosted_page' ? null : `${id}_${account.newId('secret')}`,
+    collected_information: null,
+    consent: null,
+    consent_collection: null,
+    created: account.now(),
+    currency,
+    currency_conversion: null,
+    custom_fields: [],
+    custom_text: { after_submit: null, shipping_address: null, submit: null, terms_of_service_acceptance: null },
+    customer: null,
+    customer_account: null,
+    customer_creation: params.customer === undefined ? (params.customer_creation ?? 'if_required') : null,
+    customer_details: null,
+    customer_email: params.customer_email ?? null,
+    discounts: [],
+    expires_at: params.expires_at ?? account.now() + 24 * 60 * 60,
+    integration_identifier: params.integration_identifier ?? null,
+    invoice: null,
+    invoice_creation: {
+      enabled: false,
+      invoice_data: {
+        account_tax_ids: null,
+        custom_fields: null,
+        description: null,
+        footer: null,
+        issuer: null,
+        metadata: {},
+        rendering_options: null,
+      },
+    },
+    livemode: account.livemode,
+    locale: params.locale ?? null,
+    managed_payments: null,
+    metadata: mergeMetadata({}, params.metadata),
+    mode: 'payment',
+    origin_context: params.origin_context ?? null,
+    payment_intent: null,
+    payment_link: null,
+    payment_method_collection: 'if_required',
+    payment_method_configuration_details: null,
+    payment_method_options: {},
+    payment_method_types: params.allowed_payment_method_types ?? ['card', 'us_bank_account'],
+    payment_status: 'unpaid',
+    permissions: null,
+    phone_number_collection: { enabled: false },
+    recovered_from: null,
+    ...(params.redirect_on_completion !== undefined && { redirect_on_completion: params.redirect_on_completion }),
+    ...(params.return_url !== undefined && { return_url: params.return_url }),
+    saved_payment_method_options: null,
+    setup_intent: null,
+    shipping_address_collection: null,
+    shipping_cost: null,
+    shipping_options: [],
+    status: 'open',
+    submit_type: params.submit_type ?? null,
+    subscription: null,
+    success_url: params.success_url ?? null,
+    total_details: null,
+    ui_mode: uiMode,
+    url: uiMode === 'hosted_page' ? `${account.url}/c/pay/${id}` : null,
+    wallet_options: null,
+  } satisfies Stripe.Checkout.Session
+}
+
+function makeLineItems(account: StripeAccount, given: readonly LineItem[]): Stripe.LineItem[] {
+  const lines = given.map((line, index) => {
+    const name = `line_items[${index}]`
+    const price =
+      line.price_data === undefined
+        ? existingPrice(account, line.price ?? '', name)
+        : inlinePrice(account, line.price_data)
+    const product = account.find('product', idOf(price.product) ?? '')
+    const item = lineItem(account, price, line.quantity ?? 1, product?.name ?? '')
+    item.metadata = mergeMetadata({}, line.metadata)
+    return item
+  })
+  if (new Set(lines.map((line) => line.currency)).size > 1) {
+    throw invalidRequest('All prices on a Checkout Session must have the same currency.', 'line_items')
+  }
+  return lines
+}
+
+function existingPrice(account: StripeAccount, id: string, name: string): Stripe.Price {
+  const price = account.get('price', id, `${name}[price]`, 400)
+  if (!price.active) {
+    throw invalidRequest('The price specified is inactive. This field only accepts active prices.', `${name}[price]`)
+  }
+  if (price.type === 'recurring') {
+    const message =
+      'You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only ' +
+      'one-time prices.'
+    throw invalidRequest(message, `${name}[price]`)
+  }
+  return price
+}
+
+/** Stripe makes a price and a product that cannot be used again. */
+function inlinePrice(account: StripeAccount, data: PriceData): Stripe.Price {
+  const price = createPrice(account, {
+    currency: data.currency,
+    ...(data.unit_amount !== undefined && { unit_amount: data.unit_amount }),
+    ...(data.product !== undefined && { product: data.product }),
+    ...(data.product_data !== undefined && { product_data: { name: data.product_data.name } }),
+    ...(data.tax_behavior !== undefined && { tax_behavior: data.tax_behavior }),
+  })
+  price.active = false
+  const product = account.find('product', idOf(price.product) ?? '')
+  if (product !== undefined && data.product_data !== undefined) {
+    product.active = false
+    product.description = data.product_data.description ?? null
+    product.images = data.product_data.images ?? []
+    product.metadata = mergeMetadata({}, data.product_data.metadata)
+  }
+  return price
+}
+
+function resolveDiscount(
+  account: StripeAccount,
+  given: Discount | undefined,
+): { coupon: Stripe.Coupon; promotionCode: string | null } | undefined {
+  if (given === undefined) return undefined
+  if (given.promotion_code !== undefined) {
+    const param = 'discounts[0][promotion_code]'
+    const code = account.get('promotion_code', given.promotion_code, param, 400)
+    if (!code.active) throw invalidRequest('This promotion code is no longer active.', param)
+    return { coupon: account.get('coupon', idOf(code.promotion.coupon) ?? '', param, 400), promotionCode: code.id }
+  }
+  return { coupon: account.get('coupon', given.coupon ?? '', 'discounts[0][coupon]', 400), promotionCode: null }
+}
+
+const create = route<CreateParams>('POST /v1/checkout/sessions', {
+  gives: 'checkout.session',
+  removed: [paymentMethodTypesRemoved],
+  parameters: createRules,
+  handle: ({ account, params }) => createSession(account, params),
+})
+
+const retrieve = route<Stripe.Checkout.SessionRetrieveParams>('GET /v1/checkout/sessions/:id', {
+  gives: 'checkout.session',
+  parameters: { expand: rule.expand },
+  handle: ({ account, id }) => account.get('checkout.session', id, 'session'),
+})
+
+const update = route<Stripe.Checkout.SessionUpdateParams>('POST /v1/checkout/sessions/:id', {
+  gives: 'checkout.session',
+  parameters: {
+    collected_information: rule.unsupported,
+    expand: rule.expand,
+    line_items: rule.unsupported,
+    metadata: rule.metadata,
+    payment_intent_data: rule.unsupported,
+    shipping_options: rule.unsupported,
+  },
+  handle: ({ account, params, id }) => {
+    const session = account.get('checkout.session', id, 'session')
+    session.metadata = mergeMetadata(session.metadata ?? {}, params.metadata)
+    return session
+  },
+})
+
+const expire = route<Stripe.Checkout.SessionExpireParams>('POST /v1/checkout/sessions/:id/expire', {
+  gives: 'checkout.session',
+  parameters: { expand: rule.expand },
+  handle: ({ account, id }) => expireSession(account, account.get('checkout.session', id, 'session')),
+})
+
+const list = route<Stripe.Checkout.SessionListParams>('GET /v1/checkout/sessions', {
+  gives: 'checkout.session',
+  list: true,
+  parameters: {
+    ...rule.listRules,
+    created: rule.createdRange,
+    customer: rule.text(),
+    customer_account: rule.unsupported,
+    customer_details: rule.objectOf<Stripe.Checkout.SessionListParams.CustomerDetails>({
+      email: rule.required(rule.text(512)),
+    }),
+    payment_intent: rule.text(),
+    payment_link: rule.text(),
+    status: rule.oneOf('complete', 'expired', 'open'),
+    subscription: rule.text(),
+  },
+  handle: ({ account, params }) => {
+    const email = params.customer_details?.email
+    const matching = account
+      .all('checkout.session')
+      .filter(
+        (session) =>
+          (params.customer === undefined || idOf(session.customer) === params.customer) &&
+          (params.payment_intent === undefined || idOf(session.payment_intent) === params.payment_intent) &&
+          (params.status === undefined || session.status === params.status) &&
+          (params.subscription === undefined || idOf(session.subscription) === params.subscription) &&
+          params.payment_link === undefined &&
+          (email === undefined || session.customer_details?.email === email) &&
+          isCreatedIn(session.created, params.created),
+      )
+    return page(matching.reverse(), params, '/v1/checkout/sessions')
+  },
+})
+
+const listLineItems = route<Stripe.Checkout.SessionListLineItemsParams>('GET /v1/checkout/sessions/:id/line_items', {
+  gives: 'item',
+  list: true,
+  parameters: rule.listRules,
+  handle: ({ account, params, id }) => {
+    account.get('checkout.session', id, 'session')
+    return page(account.checkouts.get(id)?.lineItems ?? [], params, `/v1/checkout/sessions/${id}/line_items`)
+  },
+})
+
+export const checkoutSessions: Resource = {
+  routes: [create, retrieve, update, expire, list, listLineItems],
+  expandable: {
+    'checkout.session': {
+      customer: reference('customer'),
+      payment_intent: reference('payment_intent'),
+      // Always null until these kinds are built; callers expand them all the same.
+      invoice: { gives: 'invoice', make: (_account, session) => session['invoice'] },
+      setup_intent: { gives: 'setup_intent', make: (_account, session) => session['setup_intent'] },
+      subscription: { gives: 'subscription', make: (_account, session) => session['subscription'] },
+      line_items: {
+        gives: 'list:item',
+        make: (account, session) => {
+          const id = String(session['id'])
+          return page(account.checkouts.get(id)?.lineItems ?? [], {}, `/v1/checkout/sessions/${id}/line_items`)
+        },
+      },
+    },
+    item: { price: { gives: 'price', make: (_account, item) => item['price'] } },
+  },
+}

@@ -1,0 +1,63 @@
+import type { Account, AccountKey } from './ledger/account.js'
+import type { BalanceCache } from './ports/cache.js'
+import type { Logger } from './ports/logger.js'
+import type { CreditStore } from './ports/store.js'
+
+/** The guide's cache key. Credit types hold no colon, so no two accounts share a key. */
+export function balanceCacheKey({ userId, creditType }: AccountKey): string {
+  return `user_credits:${userId}:${creditType}`
+}
+
+/**
+ * Balances for display, remembered in the cache. Nothing here may fail because of the cache: a miss reads the store, and
+ * what can't be invalidated ends with the cache's time to live. Decisions never come here.
+ */
+export class Balances {
+  readonly #cache: BalanceCache | null
+  readonly #logger: Logger
+
+  constructor(cache: BalanceCache | null, logger: Logger) {
+    this.#cache = cache
+    this.#logger = logger
+  }
+
+  /** Credits available now, at most the cache's time to live old, and never older than this process's last write. */
+  async read(store: CreditStore, key: AccountKey, now: Date | null): Promise<number> {
+    const cacheKey = balanceCacheKey(key)
+    const cached = await this.#attempt(null, (cache) => cache.get(cacheKey))
+    if (cached !== null) return cached.balance
+    const { balance, version, staleAfterMs } = await store.readBalance(key, now)
+    await this.#attempt(undefined, (cache) =>
+      cache.set(cacheKey, { balance, version }, Math.min(staleAfterMs ?? Infinity, cache.ttlSeconds * 1000)),
+    )
+    return balance
+  }
+
+  /** Let nobody read older than these rows, which have been written (or will be, when the host commits). */
+  async forget(accounts: readonly Account[]): Promise<void> {
+    await Promise.all(
+      accounts.map((account) =>
+        this.#attempt(undefined, (cache) => cache.invalidate(balanceCacheKey(account), account.version)),
+      ),
+    )
+  }
+
+  async invalidate(cacheKey: string): Promise<void> {
+    await this.#attempt(undefined, (cache) => cache.invalidate(cacheKey))
+  }
+
+  async close(): Promise<void> {
+    await this.#cache?.close?.()
+  }
+
+  /** A cache is an answer for display: when it fails, the store knows, and its entries end by themselves. */
+  async #attempt<R>(otherwise: R, work: (cache: BalanceCache) => Promise<R>): Promise<R> {
+    if (this.#cache === null) return otherwise
+    try {
+      return await work(this.#cache)
+    } catch (error) {
+      this.#logger.debug({ error }, 'the balance cache failed; going on without it')
+      return otherwise
+    }
+  }
+}

@@ -1,0 +1,519 @@
+import { Balances } from './balances.js'
+import { Commands, newRowId, replayedTransaction } from './commands.js'
+import type {
+  AccountInput,
+  AddCreditsInput,
+  AdjustCreditsInput,
+  DeductCreditsInput,
+  RefundCreditsInput,
+  UserId,
+} from './credit-inputs.js'
+import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
+import { CreditTypes, DEFAULT_CREDIT_TYPES, type DefaultCreditType } from './credit-types.js'
+import { decodeCursor, encodeCursor } from './cursor.js'
+import { openDefaultCache, openDefaultStore } from './defaults.js'
+import { TransactionNotFoundError } from './errors.js'
+import * as inputs from './inputs.js'
+import type { AccountKey } from './ledger/account.js'
+import { addCredits, type CommandDetails } from './ledger/add.js'
+import { adjustCredits } from './ledger/adjust.js'
+import { auditAccount, type Violation } from './ledger/audit.js'
+import type { ClawbackPolicy } from './ledger/clawback.js'
+import type { State } from './ledger/decision.js'
+import { deductCredits } from './ledger/deduct.js'
+import { Posting } from './ledger/posting.js'
+import { rebuildAccount } from './ledger/rebuild.js'
+import { refundCredits } from './ledger/refund.js'
+import { type CommandRequest, requestBeyondColumns } from './ledger/request.js'
+import type { JsonObject, Transaction, TransactionType } from './ledger/transaction.js'
+import { Marketplace } from './marketplace.js'
+import type { BalanceCache } from './ports/cache.js'
+import type { Clock } from './ports/clock.js'
+import { consoleLogger, type Logger } from './ports/logger.js'
+import type { PaymentProvider } from './ports/payments.js'
+import type { Balance, Command, CreditStore } from './ports/store.js'
+import { namedArguments } from './positional.js'
+import { type UsageStats, usageStats } from './usage-stats.js'
+import { handleWebhookRequest } from './webhook.js'
+
+export interface CreditServiceOptions<T extends string = DefaultCreditType> {
+  /** The kinds of credit there are. Default: enrichment, calling, scraping. */
+  creditTypes?: readonly T[]
+  /** Default: `DATABASE_URL`, else PGlite in `CREDITS_DATA_DIR`, else PGlite in memory (refused in production). */
+  store?: CreditStore
+  /** Remembers balances for display. Default: 60 s in memory for embedded stores, none for shared ones; null: none. */
+  cache?: BalanceCache | null
+  /** The till. Default: none, and everything about buying throws `PaymentsNotConfiguredError`. */
+  payments?: PaymentProvider
+  /** What a payment refund does with credits that were spent. Default `debt`: the next credits repay it. */
+  clawbackPolicy?: ClawbackPolicy
+  /** A clock instead of the database's, for tests; balances are not cached then. */
+  clock?: Clock
+  /** Where we report what no caller waits for. Default: warnings and errors on the console. */
+  logger?: Logger
+}
+
+/** One credit type's figures. Credits. */
+export type CreditBalance = Pick<
+  Balance,
+  'balance' | 'owned' | 'held' | 'debt' | 'totalPurchased' | 'totalUsed' | 'nextExpiry'
+>
+
+export interface BalanceCheck {
+  hasSufficient: boolean
+  balance: number
+  required: number
+  shortfall: number
+}
+
+export interface VerifyReport {
+  /** Accounts looked at. */
+  accounts: number
+  violations: Violation[]
+}
+
+/** What every write has in common. `amount`: as the transaction's column will have it; null: follows from elsewhere. */
+interface WriteInput {
+  amount: number | null
+  description: string
+  idempotencyKey: string | null
+  actor: string | null
+  metadata: JsonObject | null
+  referenceId?: string | null
+  referenceType?: string | null
+  tx?: unknown
+}
+
+/** A call on one account, ready to run. */
+interface Call<T extends string> {
+  store: CreditStore
+  account: AccountKey & { creditType: T }
+}
+
+/**
+ * Prepaid credits. Every method takes one object; the guide's positional form works too. Amounts are whole credits.
+ *
+ * Any method may throw `InvalidInputError` or `InvalidAmountError` (before anything is asked of the database),
+ * `UnavailableError` (surely nothing was written; try again) and `StoreNotConfiguredError`; writes also
+ * `OutcomeUnknownError` (try again with the same idempotency key) and `IdempotencyConflictError`.
+ */
+export class CreditService<const T extends string = DefaultCreditType> {
+  /** Packages, checkouts and everything else about selling credits. */
+  readonly marketplace: Marketplace<T>
+  /** The cache of balances, under the guide's keys `user_credits:{userId}:{creditType}`. */
+  readonly cache: { invalidate(key: string): Promise<void> }
+
+  readonly #types: CreditTypes<T>
+  readonly #options: CreditServiceOptions<T>
+  readonly #logger: Logger
+  #opened: Promise<{ store: CreditStore; balances: Balances; commands: Commands }> | null = null
+
+  constructor(options: CreditServiceOptions<T> = {}) {
+    this.#options = options
+    this.#logger = options.logger ?? consoleLogger
+    // Without a list the type parameter is the guide's own three.
+    this.#types = new CreditTypes(options.creditTypes ?? (DEFAULT_CREDIT_TYPES as readonly string[] as readonly T[]))
+    this.cache = { invalidate: async (key) => (await this.#open()).balances.invalidate(key) }
+    this.marketplace = new Marketplace<T>({
+      open: () => this.#open(),
+      payments: options.payments ?? null,
+      creditTypes: this.#types,
+      clawbackPolicy: options.clawbackPolicy ?? 'debt',
+      logger: this.#logger,
+    })
+  }
+
+  /** Credits available now; negative while there is debt; 0 for an unknown account. May be up to 60 s old (see `cache`). */
+  async getBalance(userId: UserId, creditType?: T): Promise<number> {
+    const { store, account } = await this.#account(inputs.parseInput(inputs.accountInput, { userId, creditType }))
+    const { balances, commands } = await this.#open()
+    return balances.read(store, account, commands.now())
+  }
+
+  /** Every configured credit type's figures, from the database and one snapshot. */
+  async getAllBalances(userId: UserId): Promise<Record<T, CreditBalance>> {
+    const { userId: checked } = inputs.parseInput(inputs.accountInput, { userId })
+    const { store, commands } = await this.#open()
+    const found = await store.readBalances(inputs.canonicalUserId(checked, store.userIdType), commands.now())
+    const byType = new Map(found.map((balance) => [balance.creditType, balance]))
+    const entries = this.#types.names.map((name) => [name, toCreditBalance(byType.get(name))] as const)
+    return Object.fromEntries(entries) as Record<T, CreditBalance>
+  }
+
+  /** Would `required` credits be there? An answer for display, from the database: only a deduction decides. */
+  async checkBalance(userId: UserId, creditType: T | undefined, required: number): Promise<BalanceCheck> {
+    const input = inputs.parseInput(inputs.checkBalanceInput, { userId, creditType, required })
+    const { store, account } = await this.#account(input)
+    const { balance } = await store.readBalance(account, (await this.#open()).commands.now())
+    return { hasSufficient: balance >= required, balance, required, shortfall: Math.max(0, required - balance) }
+  }
+
+  /**
+   * Add credits as one grant, which may start later, end, and burn before others. Debt is repaid from it first.
+   *
+   * @returns The transaction; its `amount` is positive.
+   * @throws {InvalidInputError} Also for a grant that would have ended already.
+   */
+  addCredits(input: AddCreditsInput<T>): Promise<CreditTransaction<T>>
+  addCredits(
+    userId: UserId,
+    amount: number,
+    creditType: T,
+    description: string,
+    transactionType?: 'purchase' | 'refund' | 'adjustment',
+    metadata?: Record<string, unknown> | null,
+  ): Promise<CreditTransaction<T>>
+  async addCredits(...args: unknown[]): Promise<CreditTransaction<T>> {
+    const named = namedArguments(args, ['userId', 'amount', 'creditType', 'description', 'transactionType', 'metadata'])
+    const input = inputs.parseInput(inputs.addCreditsInput, named)
+    const { transactionType, effectiveAt, expiresAt, priority, paidAmount, currency } = input
+    const source = input.source ?? transactionType
+    const request: CommandRequest = [
+      ['operation', 'add'],
+      ['transactionType', transactionType],
+      ['source', source],
+      ['effectiveAt', effectiveAt?.toISOString() ?? null],
+      ['expiresAt', expiresAt?.toISOString() ?? null],
+      ['priority', priority],
+      ['paidAmount', paidAmount],
+      ['currency', currency],
+    ]
+    const call = await this.#account(input)
+    return this.#write(
+      call,
+      { ...input, amount: input.amount },
+      request,
+      { grants: { covering: 0 } },
+      (posting, details) =>
+        addCredits(posting, {
+          ...details,
+          grantId: details.id,
+          amount: input.amount,
+          transactionType,
+          source,
+          effectiveAt,
+          expiresAt,
+          priority,
+          paidAmount,
+          currency,
+          purchaseId: null,
+        }),
+    )
+  }
+
+  /**
+   * Take credits for something the user did. All or nothing: the balance never goes below 0.
+   *
+   * Safe to retry with the same `idempotencyKey`: a retry returns the first transaction.
+   *
+   * @returns The usage transaction; its `amount` is negative.
+   * @throws {InsufficientCreditsError} The balance does not cover `amount`; nothing was written.
+   * @throws {IdempotencyConflictError} The key was used before with other input.
+   */
+  deductCredits(input: DeductCreditsInput<T>): Promise<CreditTransaction<T>>
+  deductCredits(
+    userId: UserId,
+    amount: number,
+    creditType: T,
+    description: string,
+    referenceId?: string | null,
+    referenceType?: string | null,
+    metadata?: Record<string, unknown> | null,
+  ): Promise<CreditTransaction<T>>
+  async deductCredits(...args: unknown[]): Promise<CreditTransaction<T>> {
+    const named = namedArguments(args, [
+      'userId',
+      'amount',
+      'creditType',
+      'description',
+      'referenceId',
+      'referenceType',
+      'metadata',
+    ])
+    const input = inputs.parseInput(inputs.deductCreditsInput, named)
+    const call = await this.#account(input)
+    const { amount } = input
+    return this.#write(
+      call,
+      { ...input, amount: -amount },
+      [['operation', 'deduct']],
+      { grants: { covering: amount } },
+      (posting, details) => deductCredits(posting, { ...details, amount }),
+    )
+  }
+
+  /**
+   * Give the credits of a use back, to the grants they came from. Without `amount`: all that is left of the use.
+   *
+   * @returns The refund transaction; `relatedTransactionId` names the use.
+   * @throws {TransactionNotFoundError} No such transaction, or `userId` does not own it.
+   * @throws {AlreadyRefundedError} Nothing of the use is left to give back.
+   * @throws {NotRefundableError} Not a use, or more than what is left of it.
+   */
+  refundCredits(input: RefundCreditsInput): Promise<CreditTransaction<T>>
+  refundCredits(transactionId: string): Promise<CreditTransaction<T>>
+  async refundCredits(...args: unknown[]): Promise<CreditTransaction<T>> {
+    const input = inputs.parseInput(inputs.refundCreditsInput, namedArguments(args, ['transactionId']))
+    const { reason } = input
+    const transactionId = input.transactionId.toLowerCase()
+    const { store } = await this.#open()
+    const account = inputs.isRowId(transactionId) ? await store.locate(transactionId, input.tx) : null
+    const owner = input.userId === undefined ? account?.userId : inputs.canonicalUserId(input.userId, store.userIdType)
+    if (account === null || account.userId !== owner) throw new TransactionNotFoundError()
+    const amount = input.amount ?? null
+    const request: CommandRequest = [
+      ['operation', 'refund'],
+      ['transactionId', transactionId],
+      ['amount', amount],
+      ['reason', reason],
+    ]
+    const call = { store, account: { userId: account.userId, creditType: account.creditType as T } }
+    const load = { grants: { covering: 0 }, transactions: [transactionId] }
+    return this.#write(
+      call,
+      { ...input, description: '', amount: null },
+      request,
+      load,
+      (posting, details, { transactions: [target] }) => {
+        if (target === undefined) throw new TransactionNotFoundError()
+        const { description, referenceId, referenceType } = target.transaction
+        return refundCredits(posting, target, {
+          ...details,
+          amount,
+          referenceId,
+          referenceType,
+          description: reason ?? `Refund: ${description}`.slice(0, 2000),
+        })
+      },
+    )
+  }
+
+  /**
+   * An administrator's correction: positive gives, negative takes, never more than what is available.
+   *
+   * @throws {InsufficientCreditsError} There is less to take than `amount`; nothing was written.
+   */
+  adjustCredits(input: AdjustCreditsInput<T>): Promise<CreditTransaction<T>>
+  adjustCredits(
+    userId: UserId,
+    amount: number,
+    creditType: T,
+    description: string,
+    metadata?: Record<string, unknown> | null,
+  ): Promise<CreditTransaction<T>>
+  async adjustCredits(...args: unknown[]): Promise<CreditTransaction<T>> {
+    const named = namedArguments(args, ['userId', 'amount', 'creditType', 'description', 'metadata'])
+    const input = inputs.parseInput(inputs.adjustCreditsInput, named)
+    const { amount } = input
+    const load = { grants: { covering: Math.max(0, -amount) } }
+    return this.#write(await this.#account(input), input, [['operation', 'adjust']], load, (posting, details) =>
+      adjustCredits(posting, { ...details, amount, grantId: details.id }),
+    )
+  }
+
+  /** A user's transactions, newest first; of all credit types when none is named. For long lists: `listTransactions`. */
+  async getTransactionHistory(
+    userId: UserId,
+    creditType?: T,
+    limit?: number,
+    offset?: number,
+  ): Promise<CreditTransaction<T>[]> {
+    const input = inputs.parseInput(inputs.historyInput, { userId, creditType, limit, offset })
+    const { store } = await this.#open()
+    const rows = await store.listTransactions({
+      userId: inputs.canonicalUserId(input.userId, store.userIdType),
+      creditType: input.creditType === undefined ? null : this.#types.resolve(input.creditType),
+      transactionType: null,
+      from: null,
+      to: null,
+      limit: input.limit,
+      offset: input.offset,
+      after: null,
+    })
+    return rows.map((row) => toCreditTransaction(row))
+  }
+
+  /** A user's transactions, newest first, page by page; every page costs the same. Range half-open. */
+  async listTransactions(query: {
+    userId: UserId
+    creditType?: T | undefined
+    transactionType?: TransactionType | undefined
+    from?: Date | null | undefined
+    to?: Date | null | undefined
+    /** 1–200, default 50. */
+    limit?: number | undefined
+    /** `nextCursor` of the page before. */
+    cursor?: string | null | undefined
+  }): Promise<{ transactions: CreditTransaction<T>[]; nextCursor: string | null }> {
+    const input = inputs.parseInput(inputs.listTransactionsInput, query)
+    const { store } = await this.#open()
+    const rows = await store.listTransactions({
+      userId: inputs.canonicalUserId(input.userId, store.userIdType),
+      creditType: input.creditType === undefined ? null : this.#types.resolve(input.creditType),
+      transactionType: input.transactionType ?? null,
+      from: input.from,
+      to: input.to,
+      limit: input.limit + 1,
+      offset: 0,
+      after: input.cursor == null ? null : decodeCursor(input.cursor),
+    })
+    const page = rows.slice(0, input.limit)
+    const last = page.at(-1)
+    const nextCursor = rows.length > page.length && last !== undefined ? encodeCursor(last) : null
+    return { transactions: page.map((row) => toCreditTransaction(row)), nextCursor }
+  }
+
+  /** What an account was used for, half-open [startDate, endDate), UTC; default: from its first transaction until now. */
+  async getUsageStats(
+    userId: UserId,
+    creditType?: T,
+    startDate?: Date | null,
+    endDate?: Date | null,
+  ): Promise<UsageStats> {
+    const input = inputs.parseInput(inputs.usageInput, { userId, creditType, from: startDate, to: endDate })
+    const { store, account } = await this.#account(input)
+    const now = (await this.#open()).commands.now()
+    const [usage, balance] = await Promise.all([
+      store.readUsage(account, input.from, input.to, now),
+      store.readBalance(account, now),
+    ])
+    return usageStats(usage, balance)
+  }
+
+  /** Check every sum rule of every account (or of one user's) against the ledger, on one snapshot. Changes nothing. */
+  async verify(input: { userId?: UserId } = {}): Promise<VerifyReport> {
+    const { userId } = inputs.parseInput(inputs.verifyInput, input)
+    const { store } = await this.#open()
+    const report: VerifyReport = { accounts: 0, violations: [] }
+    await store.scanAccounts(
+      userId === undefined ? null : inputs.canonicalUserId(userId, store.userIdType),
+      (history) => {
+        report.accounts += 1
+        report.violations.push(...auditAccount(history))
+      },
+    )
+    return report
+  }
+
+  /** Restore an account's row and its grants from its ledger, under the account's lock. For repairs by hand. */
+  async rebuild(input: AccountInput<T>): Promise<CreditBalance> {
+    const { store, account } = await this.#account(inputs.parseInput(inputs.accountInput, input))
+    const { commands } = await this.#open()
+    const load = { grants: 'every', history: true } as const
+    const command = { id: newRowId(), userId: account.userId, key: null, request: [], accounts: [account], load }
+    await commands.run(
+      store,
+      command,
+      ({ accounts: [state] }, now) => {
+        if (state?.history == null) throw new Error('rebuild: the history was not loaded')
+        return {
+          result: null,
+          main: null,
+          accounts: state.account.version === 0 ? [] : [rebuildAccount(state.history, state.nextDueAt, now)],
+        }
+      },
+      () => null,
+    )
+    return toCreditBalance(await store.readBalance(account, commands.now()))
+  }
+
+  /** The payment provider's webhook: verify, act, answer. Mounts call it; the raw body must not have been read. */
+  async handleWebhook(request: Request): Promise<Response> {
+    return handleWebhookRequest(request, {
+      provider: this.marketplace.provider,
+      process: (event) => this.marketplace.processEvent(event),
+      logger: this.#logger,
+    })
+  }
+
+  /** End what this service opened. Calls after it open it anew. */
+  async close(): Promise<void> {
+    const opened = this.#opened
+    this.#opened = null
+    if (opened === null) return
+    const { store, balances } = await opened
+    await balances.close()
+    await store.close()
+  }
+
+  #open(): Promise<{ store: CreditStore; balances: Balances; commands: Commands }> {
+    this.#opened ??= this.#openOnce().catch((error: unknown) => {
+      this.#opened = null
+      throw error
+    })
+    return this.#opened
+  }
+
+  async #openOnce(): Promise<{ store: CreditStore; balances: Balances; commands: Commands }> {
+    const { clock = null, cache } = this.#options
+    const store = this.#options.store ?? (await openDefaultStore())
+    const balances = new Balances(
+      clock === null ? (cache === undefined ? await openDefaultCache(store) : cache) : null,
+      this.#logger,
+    )
+    return { store, balances, commands: new Commands(clock, balances) }
+  }
+
+  async #account(input: { userId: UserId; creditType?: string | undefined }): Promise<Call<T>> {
+    const creditType = this.#types.resolve(input.creditType)
+    const { store } = await this.#open()
+    return { store, account: { userId: inputs.canonicalUserId(input.userId, store.userIdType), creditType } }
+  }
+
+  /** Run a command that writes one transaction of its own to one account. */
+  async #write(
+    { store, account }: Call<T>,
+    input: WriteInput,
+    ownRequest: CommandRequest,
+    load: Command['load'],
+    decide: (posting: Posting, details: CommandDetails, state: State) => Transaction,
+  ): Promise<CreditTransaction<T>> {
+    const { commands } = await this.#open()
+    const { idempotencyKey: key, description, actor, metadata, referenceId = null, referenceType = null } = input
+    const id = newRowId()
+    const columns: CommandRequest = [
+      ['creditType', account.creditType],
+      ['amount', input.amount],
+      ['description', description],
+      ['referenceId', referenceId],
+      ['referenceType', referenceType],
+      ['metadata', metadata],
+    ]
+    const request =
+      input.amount === null ? [...ownRequest, ['metadata', metadata] as const] : [...ownRequest, ...columns]
+    const details: CommandDetails = {
+      id,
+      description,
+      referenceId,
+      referenceType,
+      metadata,
+      idempotencyKey: key,
+      request: key === null ? null : requestBeyondColumns(ownRequest),
+      actor,
+    }
+    return commands.run(
+      store,
+      { id, userId: account.userId, key, request, accounts: [account], load, tx: input.tx },
+      (state, now) => {
+        const [locked] = state.accounts
+        if (locked === undefined) throw new Error('CreditService: the store did not load the account')
+        const posting = new Posting(locked, now, newRowId)
+        const main = decide(posting, details, state)
+        return { result: toCreditTransaction<T>(main), main, accounts: [posting.finish()] }
+      },
+      (outcome) => toCreditTransaction<T>(replayedTransaction(outcome), true),
+    )
+  }
+}
+
+function toCreditBalance(balance: Balance | undefined): CreditBalance {
+  return {
+    balance: balance?.balance ?? 0,
+    owned: balance?.owned ?? 0,
+    held: balance?.held ?? 0,
+    debt: balance?.debt ?? 0,
+    totalPurchased: balance?.totalPurchased ?? 0,
+    totalUsed: balance?.totalUsed ?? 0,
+    nextExpiry: balance?.nextExpiry ?? null,
+  }
+}

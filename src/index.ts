@@ -1,0 +1,56 @@
+export { CreditService } from './credit-service.js'
+export type { BalanceCheck, CreditBalance, CreditServiceOptions, VerifyReport } from './credit-service.js'
+export type {
+  AccountInput,
+  AddCreditsInput,
+  AdjustCreditsInput,
+  DeductCreditsInput,
+  RefundCreditsInput,
+  UserId,
+} from './credit-inputs.js'
+export type { CreditTransaction } from './credit-transaction.js'
+export { DEFAULT_CREDIT_TYPES } from './credit-types.js'
+export type { CreditTypeField, DefaultCreditType } from './credit-types.js'
+export * from './errors.js'
+export type { Violation } from './ledger/audit.js'
+export type { ClawbackPolicy } from './ledger/clawback.js'
+export type { Allocation, GrantSource } from './ledger/grant.js'
+export type { TransactionType } from './ledger/transaction.js'
+export type { Marketplace } from './marketplace.js'
+export type {
+  CheckoutResult,
+  CheckoutStatus,
+  CheckoutVerification,
+  CreateCheckoutInput,
+  LegacyProduct,
+  Products,
+} from './marketplace.js'
+export { createPackageInput, listPackagesInput, updatePackageInput, upsertPackageInput } from './packages.js'
+export type { CreatePackageInput, ListPackagesInput, UpdatePackageInput, UpsertPackageInput } from './packages.js'
+export {
+  addCreditsInput,
+  adjustCreditsInput,
+  checkBalanceInput,
+  deductCreditsInput,
+  historyInput,
+  listTransactionsInput,
+  refundCreditsInput,
+  usageInput,
+} from './inputs.js'
+export type { BalanceCache, CachedBalance } from './ports/cache.js'
+export type { Clock } from './ports/clock.js'
+export type { Logger } from './ports/logger.js'
+export type { CreditPackage } from './ports/package-store.js'
+export type {
+  Checkout,
+  CheckoutRequest,
+  PaymentEvent,
+  PaymentProvider,
+  PaymentReversals,
+  VerifiedEvent,
+} from './ports/payments.js'
+export type { CreditStore } from './ports/store.js'
+export { withRetry } from './retry.js'
+export type { RetryOptions } from './retry.js'
+export type { UsageStats } from './usage-stats.js'
+export type { WebhookReceiver } from './webhook.js'

@@ -1,0 +1,130 @@
+import { addCredits, type CommandDetails } from './add.js'
+import { type Reversal, settleReversal } from './clawback.js'
+import type { Posting } from './posting.js'
+import { clawbackTarget, type PaymentFact, type Purchase } from './purchase.js'
+import type { Transaction } from './transaction.js'
+
+/** What the payment provider says of a checkout, as far as fulfillment is concerned. Money in minor units. */
+export interface PaymentState {
+  state: 'open' | 'paid' | 'free' | 'unpaid' | 'expired'
+  /** The delayed payment did not come. */
+  failed: boolean
+  oneOff: boolean
+  sessionId: string
+  paymentId: string | null
+  currency: string
+  subtotalMinor: number
+  totalMinor: number
+  livemode: boolean
+}
+
+export type FulfillmentOutcome =
+  | { kind: 'granted'; transaction: Transaction }
+  /** Nothing to do: granted before, or this news changes nothing. */
+  | { kind: 'unchanged' }
+  /** The purchase is now processing, expired or failed. */
+  | { kind: 'moved' }
+  /** Paid, but not what was sold: no credits until a person has looked. */
+  | { kind: 'quarantined'; reason: string }
+
+export interface Fulfillment {
+  purchase: Purchase
+  outcome: FulfillmentOutcome
+}
+
+/**
+ * The one place where money becomes credits. Only paid (or free) one-off checkouts grant, once, and exactly the snapshot
+ * that was sold; money that went back before we heard of the payment is settled in the same step. Paid always wins over
+ * older news. reference/stripe.md, rules 1–4.
+ */
+export function fulfillPurchase(
+  posting: Posting,
+  { purchase, facts }: { purchase: Purchase; facts: readonly PaymentFact[] },
+  payment: PaymentState,
+  details: Omit<CommandDetails, 'id' | 'description' | 'request' | 'actor'>,
+  reversal: Reversal,
+): Fulfillment {
+  const unchanged: Fulfillment = { purchase, outcome: { kind: 'unchanged' } }
+  if (purchase.status === 'fulfilled' || purchase.status === 'refunded' || !payment.oneOff) return unchanged
+  if (payment.state !== 'paid' && payment.state !== 'free') return moveOn(purchase, payment, posting.now)
+  if (purchase.status === 'quarantined') return unchanged
+  const reason = mismatch(purchase, payment)
+  const paid = {
+    ...purchase,
+    sessionId: payment.sessionId,
+    paymentId: payment.paymentId,
+    paidMinor: payment.totalMinor,
+    updatedAt: posting.now,
+  }
+  if (reason !== null) return { purchase: { ...paid, status: 'quarantined' }, outcome: { kind: 'quarantined', reason } }
+  const transaction = addCredits(posting, {
+    ...details,
+    id: purchase.id,
+    grantId: purchase.id,
+    amount: purchase.credits,
+    transactionType: 'purchase',
+    source: 'purchase',
+    description: purchaseDescription(purchase),
+    request: null,
+    actor: null,
+    effectiveAt: null,
+    expiresAt: null,
+    priority: 0,
+    paidAmount: payment.totalMinor,
+    currency: purchase.currency,
+    purchaseId: purchase.id,
+  })
+  const granted: Purchase = { ...paid, status: 'fulfilled', fulfilledAt: posting.now }
+  return { purchase: settleFacts(posting, granted, facts, [], reversal), outcome: { kind: 'granted', transaction } }
+}
+
+/** Bring the credits of a fulfilled purchase in line with the money that went back for it. */
+export function settleFacts(
+  posting: Posting,
+  purchase: Purchase,
+  facts: readonly PaymentFact[],
+  history: readonly Transaction[],
+  reversal: Reversal,
+): Purchase {
+  if (purchase.status !== 'fulfilled' && purchase.status !== 'refunded') return purchase
+  const target = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, facts)
+  const settled = settleReversal(posting, purchase, target, history, reversal)
+  return { ...settled, status: target === purchase.credits ? 'refunded' : 'fulfilled', updatedAt: posting.now }
+}
+
+function moveOn(purchase: Purchase, payment: PaymentState, now: Date): Fulfillment {
+  const status = nextStatus(purchase, payment)
+  const moved = {
+    ...purchase,
+    status,
+    sessionId: purchase.sessionId ?? payment.sessionId,
+    paymentId: purchase.paymentId ?? payment.paymentId,
+  }
+  const changed =
+    status !== purchase.status || moved.sessionId !== purchase.sessionId || moved.paymentId !== purchase.paymentId
+  return changed
+    ? { purchase: { ...moved, updatedAt: now }, outcome: { kind: 'moved' } }
+    : { purchase, outcome: { kind: 'unchanged' } }
+}
+
+function nextStatus(purchase: Purchase, payment: PaymentState): Purchase['status'] {
+  if (payment.failed) return 'failed'
+  if (payment.state === 'unpaid') return purchase.status === 'failed' ? 'failed' : 'processing'
+  if (payment.state === 'expired') return purchase.status === 'pending' ? 'expired' : purchase.status
+  return purchase.status
+}
+
+/** Why this payment is not for what was sold; null: it is. */
+function mismatch(purchase: Purchase, payment: PaymentState): string | null {
+  if (purchase.sessionId !== null && purchase.sessionId !== payment.sessionId)
+    return 'paid through another checkout session'
+  if (purchase.livemode !== payment.livemode) return 'test and live mode differ'
+  if (purchase.currency !== payment.currency) return `paid in ${payment.currency}, sold in ${purchase.currency}`
+  const expected = purchase.unitPriceMinor * purchase.quantity
+  if (payment.subtotalMinor !== expected) return `priced at ${payment.subtotalMinor}, sold at ${expected} (minor units)`
+  return null
+}
+
+function purchaseDescription({ packageName, quantity }: Purchase): string {
+  return quantity === 1 ? `Purchase: ${packageName}` : `Purchase: ${quantity} × ${packageName}`
+}

@@ -1,0 +1,39 @@
+import { type AccountHistory, sumLedger } from './audit.js'
+import type { AccountChanges } from './posting.js'
+import { compareBurnDown, isUsable } from './grant.js'
+
+/**
+ * Restore the account row, its head and its grants' remaining credits from the ledger, which is the only truth. Holds
+ * are taken as they are.
+ */
+export function rebuildAccount(
+  { account, grants, transactions, heldByHolds }: AccountHistory,
+  nextDueAt: Date | null,
+  now: Date,
+): AccountChanges {
+  const sums = sumLedger(transactions)
+  const restored = grants.map((grant) => {
+    const owned = sums.ownedByGrant.get(grant.id) ?? 0
+    return { ...grant, remaining: owned - grant.held, open: owned > 0 }
+  })
+  const head = restored.filter((grant) => grant.remaining > 0 && isUsable(grant, now)).sort(compareBurnDown)[0]
+  return {
+    account: {
+      ...account,
+      balance: sums.balance,
+      debt: sums.debt,
+      held: heldByHolds,
+      totalPurchased: sums.totalPurchased,
+      totalUsed: sums.totalUsed,
+      seq: transactions.length,
+      version: account.version + 1,
+      headGrantId: head?.id ?? null,
+      headRemaining: head?.remaining ?? 0,
+      nextDueAt,
+      updatedAt: now,
+    },
+    transactions: [],
+    newGrants: [],
+    changedGrants: restored,
+  }
+}

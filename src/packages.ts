@@ -1,0 +1,131 @@
+import * as z from 'zod'
+import type { Commands } from './commands.js'
+import type { CreditTypes } from './credit-types.js'
+import { InvalidInputError, PackageNotFoundError, PaymentsNotConfiguredError } from './errors.js'
+import { amount, description, identifier, metadata, parseInput } from './inputs.js'
+import type { CreditPackage, PackageDraft } from './ports/package-store.js'
+import type { PaymentProvider } from './ports/payments.js'
+import type { CreditStore } from './ports/store.js'
+
+/** Stripe's largest amount, in minor units. */
+const MAX_PRICE_MINOR = 99_999_999
+
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency').map((code) => code.toLowerCase()))
+
+/** Lower-case ISO 4217 code, upper case accepted. */
+const currency = z
+  .string()
+  .transform((code) => code.toLowerCase())
+  .refine((code) => CURRENCIES.has(code), 'must be an ISO 4217 currency code')
+
+const fields = {
+  key: identifier.nullable(),
+  name: identifier,
+  description: description.nullable(),
+  creditAmount: amount,
+  price: z.number().int().min(1).max(MAX_PRICE_MINOR),
+  currency,
+  creditType: z.string(),
+  isActive: z.boolean(),
+  sortOrder: z.number().int().min(-2_147_483_648).max(2_147_483_647),
+  metadata: metadata.nullable(),
+  stripePriceId: identifier.nullable(),
+}
+
+export const packageId = z.number().int().positive().max(2_147_483_647)
+
+export const createPackageInput = z.object({
+  ...fields,
+  key: fields.key.default(null),
+  description: fields.description.default(null),
+  currency: fields.currency.default('usd'),
+  creditType: z.string().optional(),
+  isActive: fields.isActive.default(true),
+  sortOrder: fields.sortOrder.default(0),
+  metadata: fields.metadata.default(null),
+  stripePriceId: fields.stripePriceId.default(null),
+})
+
+export const upsertPackageInput = createPackageInput.extend({ key: identifier })
+
+/** Only these fields can change; whatever else is sent is not looked at. */
+export const updatePackageInput = z.object({ id: packageId, ...z.object(fields).omit({ key: true }).partial().shape })
+
+export const listPackagesInput = z.object({
+  creditType: z.string().optional(),
+  includeInactive: z.boolean().default(false),
+})
+
+export type CreatePackageInput = z.input<typeof createPackageInput>
+export type UpsertPackageInput = z.input<typeof upsertPackageInput>
+export type UpdatePackageInput = z.input<typeof updatePackageInput>
+export type ListPackagesInput = z.input<typeof listPackagesInput>
+
+/** The catalogue: what is for sale. */
+export class Packages<T extends string> {
+  readonly #types: CreditTypes<T>
+  readonly #payments: PaymentProvider | null
+
+  constructor(types: CreditTypes<T>, payments: PaymentProvider | null) {
+    this.#types = types
+    this.#payments = payments
+  }
+
+  async list(store: CreditStore, input: ListPackagesInput): Promise<CreditPackage[]> {
+    const { creditType, includeInactive } = parseInput(listPackagesInput, input)
+    return store.listPackages({
+      creditType: creditType === undefined ? null : this.#types.resolve(creditType),
+      includeInactive,
+    })
+  }
+
+  async create(store: CreditStore, commands: Commands, input: CreatePackageInput): Promise<CreditPackage> {
+    return this.#save(store, commands, parseInput(createPackageInput, input))
+  }
+
+  async upsert(store: CreditStore, commands: Commands, input: UpsertPackageInput): Promise<CreditPackage> {
+    return this.#save(store, commands, parseInput(upsertPackageInput, input))
+  }
+
+  async update(store: CreditStore, commands: Commands, input: UpdatePackageInput): Promise<CreditPackage> {
+    const { id, ...given } = parseInput(updatePackageInput, input)
+    const changes = withoutUndefined(given)
+    const before = await store.findPackage(id)
+    if (before === null) throw new PackageNotFoundError()
+    if (changes.creditType !== undefined) this.#types.resolve(changes.creditType)
+    await this.#checkPrice({ ...before, ...changes })
+    const changed = await store.changePackage(id, changes, commands.now())
+    if (changed === null) throw new PackageNotFoundError()
+    return changed
+  }
+
+  async #save(
+    store: CreditStore,
+    commands: Commands,
+    parsed: Omit<PackageDraft, 'creditType'> & { creditType?: string | undefined },
+  ): Promise<CreditPackage> {
+    const draft = { ...parsed, creditType: this.#types.resolve(parsed.creditType) }
+    await this.#checkPrice(draft)
+    return store.savePackage(draft, commands.now())
+  }
+
+  /** A price object at the provider must charge what the package says; we grant by what we say. */
+  async #checkPrice({ stripePriceId, price, currency }: PackageDraft): Promise<void> {
+    if (stripePriceId === null) return
+    if (this.#payments === null) throw new PaymentsNotConfiguredError()
+    const found = await this.#payments.getPrice(stripePriceId)
+    const problem =
+      found === null
+        ? 'is not an active one-time price'
+        : found.unitPriceMinor !== price || found.currency !== currency
+          ? `costs ${found.unitPriceMinor} ${found.currency}, the package ${price} ${currency} (minor units)`
+          : null
+    if (problem !== null) throw new InvalidInputError([{ path: 'stripePriceId', message: problem }])
+  }
+}
+
+function withoutUndefined<O extends object>(object: O): { [K in keyof O]?: Exclude<O[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof O]?: Exclude<O[K], undefined>
+  }
+}

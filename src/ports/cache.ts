@@ -1,0 +1,37 @@
+/** What a cache holds for one account: an answer for display, never for a decision. */
+export interface CachedBalance {
+  /** Credits available when the value was read. */
+  balance: number
+  /** The account's version the value was read at; a higher version is newer. */
+  version: number
+}
+
+/**
+ * Where balances are remembered for display. A cache may lose anything at any time; it must never answer with an older
+ * version once it has seen a newer one for the same key (while it remembers the key), and never outlive its time.
+ *
+ * Every method is bounded in time and may reject: callers treat a rejection as a miss. Implementations must not queue
+ * work for a dead server, and must not keep the process alive.
+ */
+export interface BalanceCache {
+  /** Milliseconds since the epoch are never compared here: the implementation counts the time to live itself. */
+  readonly ttlSeconds: number
+
+  /** The remembered balance, or null when unknown, expired, unreadable or invalidated. */
+  get(key: string): Promise<CachedBalance | null>
+
+  /**
+   * Remember a balance for at most `ttlMs` (and at most the cache's own time to live), unless a newer version or a
+   * tombstone of a newer or equal version is there already. Atomic: two concurrent writers leave the newer version.
+   */
+  set(key: string, value: CachedBalance, ttlMs: number): Promise<void>
+
+  /**
+   * Forget the balance and refuse any value whose version is below `minVersion` from now on (a tombstone, kept for the
+   * cache's time to live). Without `minVersion`, just forget. Repeating it changes nothing.
+   */
+  invalidate(key: string, minVersion?: number): Promise<void>
+
+  /** End what the cache itself opened. A client handed in by the host stays open. */
+  close?(): Promise<void>
+}

@@ -1,0 +1,1 @@
+export { testCache, type OpenedCache } from './cache.js'

@@ -1,0 +1,28 @@
+import { defineConfig } from 'tsup'
+
+/** One entry per line of `exports` in package.json; what two entries share becomes a chunk, so `instanceof` holds. */
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    'adapters/memory': 'adapters/memory.ts',
+    'adapters/postgres': 'adapters/postgres/index.ts',
+    'adapters/pglite': 'adapters/pglite.ts',
+    'adapters/redis': 'adapters/redis.ts',
+    'adapters/stripe': 'adapters/stripe/index.ts',
+    'adapters/express': 'adapters/express.ts',
+    'adapters/next': 'adapters/next.ts',
+    'adapters/hono': 'adapters/hono.ts',
+    'adapters/node': 'adapters/node.ts',
+    'adapters/trpc': 'adapters/trpc.ts',
+    testing: 'adapters/testing/index.ts',
+    'testing/conformance': 'test/conformance/index.ts',
+  },
+  format: ['esm'],
+  target: 'node20',
+  splitting: true,
+  treeshake: false,
+  sourcemap: true,
+  clean: false,
+  // tsup passes `baseUrl` to the declaration build, which TypeScript 6 calls deprecated.
+  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+})
