@@ -1,5 +1,6 @@
+import { rebuildFromLedger, verifyLedger, type VerifyReport } from './audits.js'
 import { Balances } from './balances.js'
-import { Commands, newRowId, replayedTransaction } from './commands.js'
+import { type AccountCall, Commands } from './commands.js'
 import type {
   AccountInput,
   AddCreditsInput,
@@ -8,87 +9,26 @@ import type {
   RefundCreditsInput,
   UserId,
 } from './credit-inputs.js'
+import { type BalanceCheck, type CreditBalance, toCreditBalance } from './credit-balance.js'
+import type { CreditServiceOptions } from './credit-service-options.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
 import { CreditTypes, DEFAULT_CREDIT_TYPES, type DefaultCreditType } from './credit-types.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import { openDefaultCache, openDefaultStore } from './defaults.js'
 import { TransactionNotFoundError } from './errors.js'
 import * as inputs from './inputs.js'
-import type { AccountKey } from './ledger/account.js'
-import { addCredits, type CommandDetails } from './ledger/add.js'
+import { addCredits } from './ledger/add.js'
 import { adjustCredits } from './ledger/adjust.js'
-import { auditAccount, type Violation } from './ledger/audit.js'
-import type { ClawbackPolicy } from './ledger/clawback.js'
-import type { State } from './ledger/decision.js'
 import { deductCredits } from './ledger/deduct.js'
-import { Posting } from './ledger/posting.js'
-import { rebuildAccount } from './ledger/rebuild.js'
 import { refundCredits } from './ledger/refund.js'
-import { type CommandRequest, requestBeyondColumns } from './ledger/request.js'
-import type { JsonObject, Transaction, TransactionType } from './ledger/transaction.js'
+import type { CommandRequest } from './ledger/request.js'
+import type { TransactionType } from './ledger/transaction.js'
 import { Marketplace } from './marketplace.js'
-import type { BalanceCache } from './ports/cache.js'
-import type { Clock } from './ports/clock.js'
 import { consoleLogger, type Logger } from './ports/logger.js'
-import type { PaymentProvider } from './ports/payments.js'
-import type { Balance, Command, CreditStore } from './ports/store.js'
+import type { CreditStore, TransactionQuery } from './ports/store.js'
 import { namedArguments } from './positional.js'
 import { type UsageStats, usageStats } from './usage-stats.js'
 import { handleWebhookRequest } from './webhook.js'
-
-export interface CreditServiceOptions<T extends string = DefaultCreditType> {
-  /** The kinds of credit there are. Default: enrichment, calling, scraping. */
-  creditTypes?: readonly T[]
-  /** Default: `DATABASE_URL`, else PGlite in `CREDITS_DATA_DIR`, else PGlite in memory (refused in production). */
-  store?: CreditStore
-  /** Remembers balances for display. Default: 60 s in memory for embedded stores, none for shared ones; null: none. */
-  cache?: BalanceCache | null
-  /** The till. Default: none, and everything about buying throws `PaymentsNotConfiguredError`. */
-  payments?: PaymentProvider
-  /** What a payment refund does with credits that were spent. Default `debt`: the next credits repay it. */
-  clawbackPolicy?: ClawbackPolicy
-  /** A clock instead of the database's, for tests; balances are not cached then. */
-  clock?: Clock
-  /** Where we report what no caller waits for. Default: warnings and errors on the console. */
-  logger?: Logger
-}
-
-/** One credit type's figures. Credits. */
-export type CreditBalance = Pick<
-  Balance,
-  'balance' | 'owned' | 'held' | 'debt' | 'totalPurchased' | 'totalUsed' | 'nextExpiry'
->
-
-export interface BalanceCheck {
-  hasSufficient: boolean
-  balance: number
-  required: number
-  shortfall: number
-}
-
-export interface VerifyReport {
-  /** Accounts looked at. */
-  accounts: number
-  violations: Violation[]
-}
-
-/** What every write has in common. `amount`: as the transaction's column will have it; null: follows from elsewhere. */
-interface WriteInput {
-  amount: number | null
-  description: string
-  idempotencyKey: string | null
-  actor: string | null
-  metadata: JsonObject | null
-  referenceId?: string | null
-  referenceType?: string | null
-  tx?: unknown
-}
-
-/** A call on one account, ready to run. */
-interface Call<T extends string> {
-  store: CreditStore
-  account: AccountKey & { creditType: T }
-}
 
 /**
  * Prepaid credits. Every method takes one object; the guide's positional form works too. Amounts are whole credits.
@@ -179,7 +119,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
       ['currency', currency],
     ]
     const call = await this.#account(input)
-    return this.#write(
+    return (await this.#open()).commands.write(
       call,
       { ...input, amount: input.amount },
       request,
@@ -233,7 +173,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
     const input = inputs.parseInput(inputs.deductCreditsInput, named)
     const call = await this.#account(input)
     const { amount } = input
-    return this.#write(
+    return (await this.#open()).commands.write(
       call,
       { ...input, amount: -amount },
       [['operation', 'deduct']],
@@ -250,10 +190,8 @@ export class CreditService<const T extends string = DefaultCreditType> {
    * @throws {AlreadyRefundedError} Nothing of the use is left to give back.
    * @throws {NotRefundableError} Not a use, or more than what is left of it.
    */
-  refundCredits(input: RefundCreditsInput): Promise<CreditTransaction<T>>
-  refundCredits(transactionId: string): Promise<CreditTransaction<T>>
-  async refundCredits(...args: unknown[]): Promise<CreditTransaction<T>> {
-    const input = inputs.parseInput(inputs.refundCreditsInput, namedArguments(args, ['transactionId']))
+  async refundCredits(refund: RefundCreditsInput | string): Promise<CreditTransaction<T>> {
+    const input = inputs.parseInput(inputs.refundCreditsInput, namedArguments([refund], ['transactionId']))
     const { reason } = input
     const transactionId = input.transactionId.toLowerCase()
     const { store } = await this.#open()
@@ -269,7 +207,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
     ]
     const call = { store, account: { userId: account.userId, creditType: account.creditType as T } }
     const load = { grants: { covering: 0 }, transactions: [transactionId] }
-    return this.#write(
+    return (await this.#open()).commands.write(
       call,
       { ...input, description: '', amount: null },
       request,
@@ -306,8 +244,12 @@ export class CreditService<const T extends string = DefaultCreditType> {
     const input = inputs.parseInput(inputs.adjustCreditsInput, named)
     const { amount } = input
     const load = { grants: { covering: Math.max(0, -amount) } }
-    return this.#write(await this.#account(input), input, [['operation', 'adjust']], load, (posting, details) =>
-      adjustCredits(posting, { ...details, amount, grantId: details.id }),
+    return (await this.#open()).commands.write(
+      await this.#account(input),
+      input,
+      [['operation', 'adjust']],
+      load,
+      (posting, details) => adjustCredits(posting, { ...details, amount, grantId: details.id }),
     )
   }
 
@@ -321,14 +263,9 @@ export class CreditService<const T extends string = DefaultCreditType> {
     const input = inputs.parseInput(inputs.historyInput, { userId, creditType, limit, offset })
     const { store } = await this.#open()
     const rows = await store.listTransactions({
-      userId: inputs.canonicalUserId(input.userId, store.userIdType),
-      creditType: input.creditType === undefined ? null : this.#types.resolve(input.creditType),
-      transactionType: null,
-      from: null,
-      to: null,
+      ...(await this.#filter(input)),
       limit: input.limit,
       offset: input.offset,
-      after: null,
     })
     return rows.map((row) => toCreditTransaction(row))
   }
@@ -348,13 +285,11 @@ export class CreditService<const T extends string = DefaultCreditType> {
     const input = inputs.parseInput(inputs.listTransactionsInput, query)
     const { store } = await this.#open()
     const rows = await store.listTransactions({
-      userId: inputs.canonicalUserId(input.userId, store.userIdType),
-      creditType: input.creditType === undefined ? null : this.#types.resolve(input.creditType),
+      ...(await this.#filter(input)),
       transactionType: input.transactionType ?? null,
       from: input.from,
       to: input.to,
       limit: input.limit + 1,
-      offset: 0,
       after: input.cursor == null ? null : decodeCursor(input.cursor),
     })
     const page = rows.slice(0, input.limit)
@@ -384,43 +319,21 @@ export class CreditService<const T extends string = DefaultCreditType> {
   async verify(input: { userId?: UserId } = {}): Promise<VerifyReport> {
     const { userId } = inputs.parseInput(inputs.verifyInput, input)
     const { store } = await this.#open()
-    const report: VerifyReport = { accounts: 0, violations: [] }
-    await store.scanAccounts(
-      userId === undefined ? null : inputs.canonicalUserId(userId, store.userIdType),
-      (history) => {
-        report.accounts += 1
-        report.violations.push(...auditAccount(history))
-      },
-    )
-    return report
+    return verifyLedger(store, userId === undefined ? null : inputs.canonicalUserId(userId, store.userIdType))
   }
 
   /** Restore an account's row and its grants from its ledger, under the account's lock. For repairs by hand. */
   async rebuild(input: AccountInput<T>): Promise<CreditBalance> {
     const { store, account } = await this.#account(inputs.parseInput(inputs.accountInput, input))
     const { commands } = await this.#open()
-    const load = { grants: 'every', history: true } as const
-    const command = { id: newRowId(), userId: account.userId, key: null, request: [], accounts: [account], load }
-    await commands.run(
-      store,
-      command,
-      ({ accounts: [state] }, now) => {
-        if (state?.history == null) throw new Error('rebuild: the history was not loaded')
-        return {
-          result: null,
-          main: null,
-          accounts: state.account.version === 0 ? [] : [rebuildAccount(state.history, state.nextDueAt, now)],
-        }
-      },
-      () => null,
-    )
+    await rebuildFromLedger(store, commands, account)
     return toCreditBalance(await store.readBalance(account, commands.now()))
   }
 
   /** The payment provider's webhook: verify, act, answer. Mounts call it; the raw body must not have been read. */
   async handleWebhook(request: Request): Promise<Response> {
     return handleWebhookRequest(request, {
-      provider: this.marketplace.provider,
+      provider: this.#options.payments ?? null,
       process: (event) => this.marketplace.processEvent(event),
       logger: this.#logger,
     })
@@ -454,66 +367,17 @@ export class CreditService<const T extends string = DefaultCreditType> {
     return { store, balances, commands: new Commands(clock, balances) }
   }
 
-  async #account(input: { userId: UserId; creditType?: string | undefined }): Promise<Call<T>> {
+  async #account(input: { userId: UserId; creditType?: string | undefined }): Promise<AccountCall<T>> {
     const creditType = this.#types.resolve(input.creditType)
     const { store } = await this.#open()
     return { store, account: { userId: inputs.canonicalUserId(input.userId, store.userIdType), creditType } }
   }
 
-  /** Run a command that writes one transaction of its own to one account. */
-  async #write(
-    { store, account }: Call<T>,
-    input: WriteInput,
-    ownRequest: CommandRequest,
-    load: Command['load'],
-    decide: (posting: Posting, details: CommandDetails, state: State) => Transaction,
-  ): Promise<CreditTransaction<T>> {
-    const { commands } = await this.#open()
-    const { idempotencyKey: key, description, actor, metadata, referenceId = null, referenceType = null } = input
-    const id = newRowId()
-    const columns: CommandRequest = [
-      ['creditType', account.creditType],
-      ['amount', input.amount],
-      ['description', description],
-      ['referenceId', referenceId],
-      ['referenceType', referenceType],
-      ['metadata', metadata],
-    ]
-    const request =
-      input.amount === null ? [...ownRequest, ['metadata', metadata] as const] : [...ownRequest, ...columns]
-    const details: CommandDetails = {
-      id,
-      description,
-      referenceId,
-      referenceType,
-      metadata,
-      idempotencyKey: key,
-      request: key === null ? null : requestBeyondColumns(ownRequest),
-      actor,
-    }
-    return commands.run(
-      store,
-      { id, userId: account.userId, key, request, accounts: [account], load, tx: input.tx },
-      (state, now) => {
-        const [locked] = state.accounts
-        if (locked === undefined) throw new Error('CreditService: the store did not load the account')
-        const posting = new Posting(locked, now, newRowId)
-        const main = decide(posting, details, state)
-        return { result: toCreditTransaction<T>(main), main, accounts: [posting.finish()] }
-      },
-      (outcome) => toCreditTransaction<T>(replayedTransaction(outcome), true),
-    )
-  }
-}
-
-function toCreditBalance(balance: Balance | undefined): CreditBalance {
-  return {
-    balance: balance?.balance ?? 0,
-    owned: balance?.owned ?? 0,
-    held: balance?.held ?? 0,
-    debt: balance?.debt ?? 0,
-    totalPurchased: balance?.totalPurchased ?? 0,
-    totalUsed: balance?.totalUsed ?? 0,
-    nextExpiry: balance?.nextExpiry ?? null,
+  /** All of a user's transactions, or those of one credit type. */
+  async #filter(input: { userId: UserId; creditType?: string | undefined }): Promise<TransactionQuery> {
+    const { store } = await this.#open()
+    const userId = inputs.canonicalUserId(input.userId, store.userIdType)
+    const creditType = input.creditType === undefined ? null : this.#types.resolve(input.creditType)
+    return { userId, creditType, transactionType: null, from: null, to: null, limit: 50, offset: 0, after: null }
   }
 }

@@ -16,7 +16,7 @@ export function toCreditTransaction<T extends string>(
   transaction: Transaction,
   replayed = false,
 ): CreditTransaction<T> {
-  const { request: _request, relatedId, creditType, ...rest } = transaction
+  const { request, relatedId, creditType, ...rest } = transaction
   // The store only holds types this service was configured with, or older ones the host has since removed.
   return { ...rest, creditType: creditType as T, relatedTransactionId: relatedId, replayed }
 }

@@ -22,7 +22,7 @@ export class CreditTypes<T extends string> {
       const checked = creditTypeName.safeParse(name)
       if (!checked.success)
         throw new InvalidInputError([
-          { path: 'creditTypes', message: `"${String(name)}" ${checked.error.issues[0]?.message ?? ''}` },
+          { path: 'creditTypes', message: `"${name}" ${checked.error.issues[0]?.message ?? ''}` },
         ])
     }
     this.names = [...new Set(names)]

@@ -1,5 +1,8 @@
+import * as z from 'zod'
 import { InvalidInputError } from './errors.js'
 import type { TransactionPosition } from './ports/store.js'
+
+const cursorShape = z.tuple([z.int(), z.int(), z.string()])
 
 /** An opaque mark of a place in a list of transactions. */
 export function encodeCursor({ createdAt, seq, creditType }: TransactionPosition): string {
@@ -13,11 +16,10 @@ export function encodeCursor({ createdAt, seq, creditType }: TransactionPosition
 export function decodeCursor(cursor: string): TransactionPosition {
   try {
     const parts: unknown = JSON.parse(atob(cursor.replaceAll('-', '+').replaceAll('_', '/')))
-    if (Array.isArray(parts)) {
-      const [time, seq, creditType]: unknown[] = parts
-      if (Number.isSafeInteger(time) && Number.isSafeInteger(seq) && typeof creditType === 'string') {
-        return { createdAt: new Date(time as number), seq: seq as number, creditType }
-      }
+    const position = cursorShape.safeParse(parts)
+    if (position.success) {
+      const [time, seq, creditType] = position.data
+      return { createdAt: new Date(time), seq, creditType }
     }
   } catch {
     // Not base64 or not JSON: refused below, like everything else that is no cursor.

@@ -35,7 +35,10 @@ export async function openDefaultStore(): Promise<CreditStore> {
 }
 
 async function openStore(url: string | null, dataDir: string | null): Promise<CreditStore> {
-  if (url !== null) return (await import('../adapters/postgres/index.js')).postgresStore(url)
+  if (url !== null) {
+    const { postgresStore } = await import('../adapters/postgres/index.js').catch(missingPackage)
+    return postgresStore(url)
+  }
   if (dataDir === null && process.env.NODE_ENV === 'production') {
     throw new StoreNotConfiguredError(
       'No store is configured: set DATABASE_URL (Postgres) or CREDITS_DATA_DIR (embedded), or pass `store` to ' +
@@ -44,6 +47,13 @@ async function openStore(url: string | null, dataDir: string | null): Promise<Cr
   }
   const { pgliteStore } = await import('../adapters/pglite.js')
   return pgliteStore(dataDir === null ? {} : { dataDir })
+}
+
+function missingPackage(cause: unknown): never {
+  throw new StoreNotConfiguredError(
+    'DATABASE_URL is set, but its driver is not installed: npm install drizzle-orm pg',
+    { cause },
+  )
 }
 
 /**

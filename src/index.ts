@@ -1,5 +1,7 @@
 export { CreditService } from './credit-service.js'
-export type { BalanceCheck, CreditBalance, CreditServiceOptions, VerifyReport } from './credit-service.js'
+export type { VerifyReport } from './audits.js'
+export type { BalanceCheck, CreditBalance } from './credit-balance.js'
+export type { CreditServiceOptions } from './credit-service-options.js'
 export type {
   AccountInput,
   AddCreditsInput,

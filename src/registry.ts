@@ -6,7 +6,7 @@ const REGISTRY = Symbol.for('creditkit')
 
 function registry(): Map<string, unknown> {
   // A property of ours on the global object, which its type can't know.
-  const holder = globalThis as { [REGISTRY]?: Map<string, unknown> }
+  const holder = globalThis as { [REGISTRY]?: Map<string, unknown> | undefined }
   holder[REGISTRY] ??= new Map()
   return holder[REGISTRY]
 }

@@ -13,7 +13,8 @@ export type Column = readonly [field: string, column: string, type: ColumnType]
 
 type ColumnOf<R> = readonly [field: keyof R & string, column: string, type: ColumnType]
 
-const columns = <R>(...list: ColumnOf<R>[]): readonly Column[] => list
+/** Keeps a list of columns to the fields of its record. */
+const columns = <R>(...list: readonly ColumnOf<R>[]): readonly ColumnOf<R>[] => list
 
 /** A ledger row as it is stored: one allocation of everything is just a grant id. */
 export type StoredTransaction = Omit<Transaction, 'allocations'> & {
@@ -188,7 +189,7 @@ export function toJsonRows(list: readonly Column[], records: readonly object[]):
 }
 
 /** A row read by {@link jsonRow} as our record again. */
-export function fromJsonRow<R>(list: readonly Column[], row: unknown): R {
+export function fromJsonRow<R>(list: readonly ColumnOf<R>[], row: unknown): R {
   const record = row as Record<string, unknown>
   for (const [field, , type] of list) {
     const value = record[field]
@@ -208,7 +209,7 @@ export function encodeTransaction(transaction: Transaction): StoredTransaction {
 
 /** The transaction of a row read by {@link jsonRow}. */
 export function decodeTransaction(row: unknown): Transaction {
-  const { grantId, allocations, ...rest } = fromJsonRow<StoredTransaction>(TRANSACTION_COLUMNS, row)
+  const { grantId, allocations, ...rest } = fromJsonRow(TRANSACTION_COLUMNS, row)
   const whole = grantId === null ? [] : [{ grantId, amount: Math.abs(rest.amount) }]
   return { ...rest, allocations: allocations ?? whole }
 }

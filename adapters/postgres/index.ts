@@ -1,6 +1,7 @@
 import { StoreNotConfiguredError } from '../../src/errors.js'
 import type { CreditStore } from '../../src/ports/store.js'
 import { openDatabase } from './databases/open.js'
+import { DEFAULT_SCHEMA } from './migrate.js'
 import { ownTables } from './sql-tables.js'
 import { sqlStore } from './store.js'
 import { type AnyCreditTables, hostTables } from './tables.js'
@@ -19,8 +20,8 @@ export interface PostgresStoreOptions {
 
 /**
  * Credits in a Postgres database: a connection string, a `pg` Pool, a postgres.js client or any Drizzle Postgres
- * database; by default what `DATABASE_URL` names. Nothing is opened before the first use. The tables must be there:
- * run `migrate()`, or own them with `creditTables()`.
+ * database; by default what `DATABASE_URL` names. Nothing is opened before the first use. Needs the packages
+ * `drizzle-orm` and a driver. The tables must be there: run `migrate()`, or own them with `creditTables()`.
  *
  * @throws {StoreNotConfiguredError} What was given is no Postgres database, or both `schema` and `tables` are.
  */
@@ -30,6 +31,6 @@ export function postgresStore(db?: unknown, { schema, tables, prepare }: Postgre
       'Pass either `schema` (tables made by migrate()) or `tables` (your own), never both',
     )
   }
-  const sqlTables = tables === undefined ? ownTables(schema ?? 'creditkit') : hostTables(tables)
+  const sqlTables = tables === undefined ? ownTables(schema ?? DEFAULT_SCHEMA) : hostTables(tables)
   return sqlStore(openDatabase(db, { prepare }), sqlTables, { shared: true })
 }

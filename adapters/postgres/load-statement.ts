@@ -80,7 +80,7 @@ function decodeLoaded(json: JsonLoaded, accounts: readonly Account[]): Loaded {
     accounts: (json.accounts ?? []).map(({ grants: rows, usable, nextDueAt, history, heldByHolds }, index) => {
       const account = accounts[index]
       if (account === undefined) throw new Error('loadState: more accounts than were locked')
-      const grants = (rows ?? []).map((grant) => fromJsonRow<Grant>(GRANT_COLUMNS, grant))
+      const grants = (rows ?? []).map((grant) => fromJsonRow(GRANT_COLUMNS, grant))
       const transactions = history?.map(decodeTransaction)
       return {
         grants,
@@ -89,7 +89,7 @@ function decodeLoaded(json: JsonLoaded, accounts: readonly Account[]): Loaded {
         history: transactions === undefined ? null : { account, grants, transactions, heldByHolds },
       }
     }),
-    facts: (json.facts ?? []).map((fact) => fromJsonRow<PaymentFact>(FACT_COLUMNS, fact)),
+    facts: (json.facts ?? []).map((fact) => fromJsonRow(FACT_COLUMNS, fact)),
     transactions: (json.transactions ?? []).map(({ transaction, related }) => ({
       transaction: decodeTransaction(transaction),
       related: (related ?? []).map(decodeTransaction),

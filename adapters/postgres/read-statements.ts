@@ -38,7 +38,7 @@ export async function selectBalances(
        'usable', ${usableCredits(names.creditOpenGrants)},
        'nextExpiry', ${epochMs(`(select min(expires_at) from ${names.creditOpenGrants}
           where user_id = a.user_id and credit_type = a.credit_type and remaining > 0 and ${USABLE})`)},
-       'staleAfterMs', ${epochMs(`${nextDueAt(tables)}`)} - ${epochMs('input.now')}
+       'staleAfterMs', ${epochMs(nextDueAt(tables))} - ${epochMs('input.now')}
      )::text as row
      from input join ${names.userCredits} a
        on a.user_id = input.user_id and (input.credit_type is null or a.credit_type = input.credit_type)`,

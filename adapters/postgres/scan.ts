@@ -73,8 +73,8 @@ async function selectAccountPage(
       heldByHolds: number
     }
     return {
-      account: fromJsonRow<Account>(ACCOUNT_COLUMNS, account),
-      grants: (grants ?? []).map((grant) => fromJsonRow<Grant>(GRANT_COLUMNS, grant)),
+      account: fromJsonRow(ACCOUNT_COLUMNS, account),
+      grants: (grants ?? []).map((grant) => fromJsonRow(GRANT_COLUMNS, grant)),
       heldByHolds,
     }
   })

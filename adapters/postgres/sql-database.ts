@@ -48,10 +48,9 @@ export class RolledBack extends Error {
   }
 }
 
-/** One round trip: without parameters, several statements may share one message. */
-export function beginStatement(snapshot: boolean): string {
-  const isolation = snapshot ? 'repeatable read, read only' : 'read committed'
-  return `begin isolation level ${isolation}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`
+/** What stands behind ISOLATION LEVEL, the same for every driver. */
+export function isolationLevel(snapshot: boolean): string {
+  return snapshot ? 'repeatable read read only' : 'read committed'
 }
 
 /** How long a statement waits for a row lock, in milliseconds, before the call ends as unavailable. */

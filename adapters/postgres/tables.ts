@@ -26,15 +26,15 @@ export interface CreditTablesOptions<S extends string | undefined, P extends str
    * `creditSchema` that comes back (drizzle-kit creates a schema only when it is exported). Default: the schema that
    * your other tables without one are in, usually `public`.
    */
-  schema?: S | PgSchema<S & string>
+  schema?: S | PgSchema<S & string> | undefined
   /** Before the name of every table, constraint and index, e.g. `app_`. Default: none. */
-  prefix?: P
+  prefix?: P | undefined
   /**
    * Your column for user ids, made anew at every call, e.g.
    * `() => integer('user_id').notNull().references(() => users.id)`. It must be named `user_id`, be not null, and be text,
    * varchar, integer, bigint or uuid. Default: `text('user_id').notNull()`.
    */
-  userId?: () => U
+  userId?: (() => U) | undefined
 }
 
 /** Every table, under the name to export it by. */

@@ -184,7 +184,7 @@ async function lockAccounts(
      order by a.user_id, a.credit_type for update of a`,
     [accountKeys(accounts)],
   )
-  const locked = rows.map(({ row }) => fromJsonRow<Account>(ACCOUNT_COLUMNS, JSON.parse(String(row))))
+  const locked = rows.map(({ row }) => fromJsonRow(ACCOUNT_COLUMNS, JSON.parse(String(row))))
   return accounts.map(
     ({ userId, creditType }) =>
       locked.find((account) => account.userId === userId && account.creditType === creditType) ?? missing(),

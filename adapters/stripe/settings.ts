@@ -7,6 +7,8 @@ export interface StripePaymentsOptions {
   stripe?: Stripe | undefined
   /** `sk_…` or a restricted `rk_…` key. Default: `STRIPE_SECRET_KEY`. */
   secretKey?: string | undefined
+  /** Another address of the API, for a local Stripe; only with test keys. Default: `STRIPE_API_URL`, else Stripe's own. */
+  apiUrl?: string | undefined
   /** `whsec_…` of your webhook endpoint; several while you roll it. Default: `STRIPE_WEBHOOK_SECRET`. */
   webhookSecret?: string | readonly string[] | undefined
   /** Where your app is served; buyers are sent back only to its origin. Default: `APP_URL`. */
@@ -46,8 +48,8 @@ export interface StripeSettings {
   livemode: boolean
   account: string | null
   app: string
-  /** Passed with each call. */
-  requestOptions: { stripeAccount?: string }
+  /** Passed with each call. The SDK before version 19 refuses an empty object here. */
+  requestOptions: { stripeAccount: string } | undefined
 }
 
 /**
@@ -59,6 +61,7 @@ export function resolveSettings(options: StripePaymentsOptions): StripeSettings 
   const secretKey = readSecretKey(options, problems)
   const webhookSecrets = readWebhookSecrets(options, problems)
   const appUrl = readAppUrl(options, problems)
+  const apiUrl = readApiUrl(options, secretKey, problems)
   const livemode =
     options.livemode ?? livemodeOf(secretKey ?? keyOf(options.stripe) ?? environment('STRIPE_SECRET_KEY'))
   if (livemode === null && problems.length === 0) {
@@ -77,7 +80,7 @@ export function resolveSettings(options: StripePaymentsOptions): StripeSettings 
   if (problems.length > 0) throw notConfigured(problems)
 
   return {
-    stripe: options.stripe ?? newClient(secretKey ?? ''),
+    stripe: options.stripe ?? newClient(secretKey ?? '', apiUrl),
     webhookSecrets,
     appUrl,
     allowedOrigins,
@@ -87,13 +90,19 @@ export function resolveSettings(options: StripePaymentsOptions): StripeSettings 
     livemode,
     account: options.account ?? null,
     app: options.app ?? 'creditkit',
-    requestOptions: options.account ? { stripeAccount: options.account } : {},
+    requestOptions: options.account ? { stripeAccount: options.account } : undefined,
   }
 }
 
 /** Our own client: 15 s for each of at most three attempts, so that every call ends. */
-export function newClient(secretKey: string): Stripe {
-  return new Stripe(secretKey, { timeout: 15_000, maxNetworkRetries: 2, appInfo: { name: 'creditkit' } })
+export function newClient(secretKey: string, apiUrl: URL | null = null): Stripe {
+  const config: Stripe.StripeConfig = { timeout: 15_000, maxNetworkRetries: 2, appInfo: { name: 'creditkit' } }
+  if (apiUrl !== null) {
+    config.host = apiUrl.hostname
+    config.protocol = apiUrl.protocol === 'http:' ? 'http' : 'https'
+    if (apiUrl.port !== '') config.port = apiUrl.port
+  }
+  return new Stripe(secretKey, config)
 }
 
 /** The key, or null when the host brings a client of its own and no key. Surrounding white space is an accident. */
@@ -111,6 +120,17 @@ export function readSecretKey(
 
 export function notConfigured(problems: readonly string[]): PaymentsNotConfiguredError {
   return new PaymentsNotConfiguredError(`Stripe payments are not configured: ${problems.join('; ')}`)
+}
+
+/** Where a local Stripe listens; null: Stripe itself. Real money goes nowhere else. */
+function readApiUrl({ apiUrl }: StripePaymentsOptions, secretKey: string | null, problems: string[]): URL | null {
+  const given = (apiUrl ?? environment('STRIPE_API_URL') ?? '').trim()
+  if (given === '') return null
+  const url = URL.canParse(given) ? new URL(given) : null
+  if (url === null || !isPlainWebUrl(url))
+    problems.push('STRIPE_API_URL (option apiUrl) must be an absolute http(s) URL')
+  if (livemodeOf(secretKey) === true) problems.push('STRIPE_API_URL (option apiUrl) must not be set with a live key')
+  return url
 }
 
 function readWebhookSecrets({ webhookSecret }: StripePaymentsOptions, problems: string[]): readonly string[] {

@@ -63,8 +63,8 @@ function toCreditError(failure: StripeFailure): CreditError {
     const reason = type === 'StripePermissionError' ? 'may not do this' : 'is not valid'
     return new PaymentsNotConfiguredError(`Stripe says that the API key ${reason}: check STRIPE_SECRET_KEY`)
   }
-  // The key is our purchase's id: a twin of that purchase asked for something else.
-  if (type === 'StripeIdempotencyError') return new IdempotencyConflictError('checkout')
+  // The key is our purchase's id: a twin of that purchase asked for something else. With 409, it is still being asked.
+  if (type === 'StripeIdempotencyError' && statusCode !== 409) return new IdempotencyConflictError('checkout')
   if (type === 'StripeRateLimitError')
     return new UnavailableError('Stripe is limiting the rate of our calls', { cause })
   if (type === 'StripeConnectionError') return new UnavailableError('Stripe could not be reached', { cause })

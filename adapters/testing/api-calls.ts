@@ -25,7 +25,7 @@ export interface ApiCall {
 }
 
 /** What to send back; `lost` when the answer is not to arrive. */
-export interface ApiReply {
+interface ApiReply {
   answer: Answer
   headers: Record<string, string>
   lost?: 'hang' | 'reset'

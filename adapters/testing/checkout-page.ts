@@ -2,7 +2,7 @@ import type Stripe from 'stripe'
 import { formatAmount } from './currencies.js'
 
 /** What the page shows beside the session. */
-export interface PageContext {
+interface PageContext {
   lineItems: readonly Stripe.LineItem[]
   /** Shown in red above the buttons: the card was declined, the code is unknown. */
   notice?: string
@@ -35,10 +35,10 @@ export function checkoutPage(session: Stripe.Checkout.Session, { lineItems, noti
   </section>
   <section>
     ${notice === undefined ? '' : `<p class="notice" role="alert">${escape(notice)}</p>`}
+    ${session.allow_promotion_codes === true ? promotionCodeForm() : ''}
     <form method="post">
       <label for="email">Email</label>
       <input id="email" name="email" type="email" autocomplete="email" placeholder="buyer@example.com" value="${email}"${email === '' ? '' : ' readonly'}>
-      ${session.allow_promotion_codes === true ? promotionCodeField() : ''}
       <button class="pay" name="action" value="pay">${isFree ? 'Complete order' : `Pay ${total}`}</button>
       ${isFree ? '' : otherOutcomes()}
     </form>
@@ -62,9 +62,12 @@ export function unknownPage(): string {
   return layout('Not found', false, '<section><h1>Not found</h1><p>There is no such checkout session.</p></section>')
 }
 
-function promotionCodeField(): string {
-  return `<label for="code">Promotion code</label>
-      <div class="row"><input id="code" name="promotion_code" autocomplete="off"><button name="action" value="apply_code">Apply</button></div>`
+/** A form of its own, so that Enter in the email field pays. */
+function promotionCodeForm(): string {
+  return `<form method="post">
+      <label for="code">Promotion code</label>
+      <div class="row code"><input id="code" name="promotion_code" autocomplete="off"><button name="action" value="apply_code">Apply</button></div>
+    </form>`
 }
 
 function otherOutcomes(): string {
@@ -119,6 +122,8 @@ input:focus-visible, button:focus-visible, a:focus-visible { outline: 3px solid 
 .row { display: flex; gap: .6rem; margin-top: .75rem }
 .row button { flex: 1 }
 .row input { flex: 3 }
+.code { margin: 0 0 1rem }
+.code input { margin: 0 }
 .link { width: 100%; margin-top: .75rem; border-color: transparent; color: var(--soft) }
 .notice { margin: 0 0 1rem; padding: .7rem .9rem; border: 1px solid currentColor; border-radius: .5rem; color: var(--bad) }
 `

@@ -5,7 +5,7 @@ import type { StripeAccount } from './stripe-account.js'
 export type Reduction = { coupon: Stripe.Coupon } | { amountOff: number }
 
 /** How a checkout session's amounts come about. */
-export interface TotalsInput {
+interface TotalsInput {
   lineItems: Stripe.LineItem[]
   reduction?: Reduction | undefined
   /** Tax in minor units; wins over `taxPercent`. */
@@ -14,7 +14,7 @@ export interface TotalsInput {
 }
 
 /** Amounts of a session, in minor units. */
-export interface Totals {
+interface Totals {
   subtotal: number
   discount: number
   tax: number

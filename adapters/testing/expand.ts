@@ -3,7 +3,7 @@ import { emptyForm } from './form-body.js'
 import { snapshot, type StoredObjects, type StripeAccount } from './stripe-account.js'
 
 /** What a field becomes when a caller expands it. */
-export interface Expansion {
+interface Expansion {
   /** The kind of object that stands there afterwards, for the next step of the path. */
   readonly gives: string
   /** For fields that hold no id: make the value. */

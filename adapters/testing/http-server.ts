@@ -6,7 +6,7 @@ import { PAGE_PATH, type PageReply } from './buyer-pages.js'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
-export interface ServerParts {
+interface ServerParts {
   calls: ApiCalls
   page: (request: { method: string; url: URL; body: string }) => Promise<PageReply>
 }

@@ -2,7 +2,7 @@ import type Stripe from 'stripe'
 import { noSuch } from './api-error.js'
 
 /** What list calls take to walk through pages. */
-export interface PageParameters {
+interface PageParameters {
   limit?: number
   starting_after?: string
   ending_before?: string

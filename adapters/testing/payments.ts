@@ -13,9 +13,8 @@ export interface Payer {
   name?: string | null
 }
 
-export type Declined = Extract<PaymentResult, { kind: 'declined' }>
-export type PaymentOutcome =
-  { kind: 'succeeded' | 'processing' | 'requires_action' } | { kind: 'declined'; decline: Declined }
+type Declined = Extract<PaymentResult, { kind: 'declined' }>
+type PaymentOutcome = { kind: 'succeeded' | 'processing' | 'requires_action' } | { kind: 'declined'; decline: Declined }
 
 const AUTHENTICATION_REQUIRED: Declined = {
   kind: 'declined',

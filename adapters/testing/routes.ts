@@ -4,7 +4,7 @@ import { readParameters, type Rules } from './parameters.js'
 import type { StripeAccount } from './stripe-account.js'
 
 /** One call of the API, checked. */
-export interface Call<P> {
+interface Call<P> {
   readonly account: StripeAccount
   readonly params: P
   /** The object named in the URL; empty where there is none. */

@@ -28,13 +28,13 @@ export const API_VERSION = '2026-10-28.endive'
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** What a checkout session was made with and its API object does not show. */
-export interface CheckoutDetails {
+interface CheckoutDetails {
   lineItems: Stripe.LineItem[]
   paymentIntentData: Stripe.Checkout.SessionCreateParams.PaymentIntentData
   automaticTax: boolean
 }
 
-export interface StripeAccountOptions {
+interface StripeAccountOptions {
   livemode: boolean
   now: () => Date
   /** Tax added by `automatic_tax`, in percent. */

@@ -9,9 +9,9 @@ export type PaymentResult =
   | { kind: 'declined'; code: string; declineCode: string; adviceCode: string; message: string }
 
 /** How money goes back over it. */
-export type RefundResult = 'succeeds' | 'pending_then_succeeds' | 'succeeds_then_fails'
+type RefundResult = 'succeeds' | 'pending_then_succeeds' | 'succeeds_then_fails'
 
-export interface TestPaymentMethod {
+interface TestPaymentMethod {
   /** The type of payment method: `card`. */
   type: 'card' | 'us_bank_account' | 'sepa_debit'
   pays: PaymentResult

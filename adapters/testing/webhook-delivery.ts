@@ -47,7 +47,7 @@ export interface DeliverOptions {
   timestamp?: number
 }
 
-export interface WebhookDeliveryOptions {
+interface WebhookDeliveryOptions {
   mode: DeliveryMode
   /** How often `auto` tries one endpoint for one event. */
   maxAttempts: number

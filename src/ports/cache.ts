@@ -14,21 +14,21 @@ export interface CachedBalance {
  * work for a dead server, and must not keep the process alive.
  */
 export interface BalanceCache {
-  /** Milliseconds since the epoch are never compared here: the implementation counts the time to live itself. */
+  /** How long anything is remembered at most. */
   readonly ttlSeconds: number
 
   /** The remembered balance, or null when unknown, expired, unreadable or invalidated. */
   get(key: string): Promise<CachedBalance | null>
 
   /**
-   * Remember a balance for at most `ttlMs` (and at most the cache's own time to live), unless a newer version or a
-   * tombstone of a newer or equal version is there already. Atomic: two concurrent writers leave the newer version.
+   * Remember a balance for at most `ttlMs` (and at most the cache's own time to live), unless a newer version is there
+   * already, or the key was invalidated with a `minVersion` above this one. Atomic: two writers leave the newer version.
    */
   set(key: string, value: CachedBalance, ttlMs: number): Promise<void>
 
   /**
-   * Forget the balance and refuse any value whose version is below `minVersion` from now on (a tombstone, kept for the
-   * cache's time to live). Without `minVersion`, just forget. Repeating it changes nothing.
+   * Forget the balance, and refuse any value whose version is below `minVersion` from now on (a tombstone, kept for the
+   * cache's time to live; it never lowers an earlier one). Without `minVersion`, just forget. Repeating changes nothing.
    */
   invalidate(key: string, minVersion?: number): Promise<void>
 

@@ -65,7 +65,6 @@ const onServer: Record<string, Open> = {
   }),
   'Drizzle on a pg pool': overPool((pool) => drizzleDatabase(drizzleNodePostgres(pool))),
   'Drizzle on postgres.js': overPostgresJs((sql) => drizzleDatabase(drizzlePostgresJs(sql))),
-  'Drizzle on a driver like pg that is not known': overPool((pool) => generic(drizzleNodePostgres(pool))),
 }
 
 const embedded: Record<string, Open> = {
@@ -74,8 +73,11 @@ const embedded: Record<string, Open> = {
   'Drizzle on a driver like PGlite that is not known': overPGlite((pglite) => generic(drizzlePGlite(pglite))),
 }
 
-/** Drizzle on postgres.js without knowing it: a lost connection ends the process, see the note in drizzle.ts. */
-const genericPostgresJs = overPostgresJs((sql) => generic(drizzlePostgresJs(sql)))
+/** Drivers we don't know have to look after lost connections themselves. */
+const throughDrizzle: Record<string, Open> = {
+  'Drizzle on a driver like pg that is not known': overPool((pool) => generic(drizzleNodePostgres(pool))),
+  'Drizzle on a driver like postgres.js that is not known': overPostgresJs((sql) => generic(drizzlePostgresJs(sql))),
+}
 
 let test: TestDatabase
 
@@ -86,13 +88,7 @@ afterAll(async () => {
   await test.drop()
 })
 
-describe.each(
-  Object.entries({
-    ...onServer,
-    ...embedded,
-    'Drizzle on a driver like postgres.js that is not known': genericPostgresJs,
-  }),
-)('every database, through %s,', (_name, open) => {
+describe.each(Object.entries({ ...onServer, ...embedded, ...throughDrizzle }))('through %s,', (_name, open) => {
   let opened: Opened
   let database: SqlDatabase
   let table: string
@@ -334,7 +330,7 @@ describe.each(Object.entries(onServer))('on a server, through %s,', (_name, open
   })
 
   it('says that the outcome of COMMIT is unknown when its answer was lost', async () => {
-    proxy.swallowAnswerTo('commit')
+    proxy.swallowAnswerTo('commit\0')
     const work = database.transaction((tx) => tx.query(...insert(1)))
     const error: unknown = await work.catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(CommitUnknown)
@@ -346,19 +342,51 @@ describe.each(Object.entries(onServer))('on a server, through %s,', (_name, open
   })
 
   it('says so, too, when COMMIT never arrived', async () => {
-    proxy.cutBefore('commit')
+    proxy.cutBefore('commit\0')
     const work = database.transaction((tx) => tx.query(...insert(1)))
     await expect(work).rejects.toBeInstanceOf(CommitUnknown)
     expect(await ids()).toEqual([])
   })
+})
 
-  it('waits for a lock of another session for a bounded time only', { timeout: 20_000 }, async () => {
-    await admin.query('begin')
-    await admin.query(`insert into ${table} values (1)`)
-    await admin.query(`lock table ${table} in access exclusive mode`)
-    const error: unknown = await database.transaction((tx) => tx.query(...insert(2))).catch((caught: unknown) => caught)
-    await admin.query('rollback')
-    expect(translateSqlError(error)).toEqual({ kind: 'busy', sqlState: '55P03', mayHaveApplied: false })
+describe('a lock that another session holds', () => {
+  it('is waited for through every driver, but not for long', { timeout: 20_000 }, async () => {
+    const admin = new pg.Client({ connectionString: test.url })
+    await admin.connect()
+    await admin.query('create table contended (id int); begin; lock table contended in access exclusive mode')
+    const waits = Object.values({ ...onServer, ...throughDrizzle }).map(async (open) => {
+      const opened = await open(test.url)
+      const insert = opened.database.transaction((tx) => tx.query('insert into contended values (1)', []))
+      const error: unknown = await insert.catch((caught: unknown) => caught)
+      await opened.database.close()
+      await opened.end()
+      return translateSqlError(error)
+    })
+    for (const meaning of await Promise.all(waits)) {
+      expect(meaning).toEqual({ kind: 'busy', sqlState: '55P03', mayHaveApplied: false })
+    }
+    await admin.end()
+  })
+})
+
+describe('a driver that is not known', () => {
+  it.each<[string, Open]>([
+    [
+      'pg',
+      overPool((pool) => {
+        pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+        return generic(drizzleNodePostgres(pool))
+      }),
+    ],
+    ['postgres.js', overPostgresJs((sql) => generic(drizzlePostgresJs(sql)))],
+  ])('reports a lost answer to COMMIT as unknown, too: one like %s', async (_name, open) => {
+    const proxy = await startProxy(test.url)
+    const opened = await open(proxy.url)
+    proxy.swallowAnswerTo('commit\0')
+    const work = opened.database.transaction((tx) => tx.query('select $1::text', ['x']))
+    await expect(work).rejects.toBeInstanceOf(CommitUnknown)
+    await proxy.close()
+    await opened.end()
   })
 })
 
@@ -368,14 +396,15 @@ describe('a COMMIT that stays unanswered', () => {
     ['postgres.js', overPostgresJs((sql) => postgresJsDatabase(sql, { commitTimeoutMs: 200 }))],
   ])('ends as unknown in time on %s', async (_name, open) => {
     const proxy = await startProxy(test.url)
-    const { database, end } = await open(proxy.url)
+    const opened = await open(proxy.url)
+    const { database } = opened
     await database.query('select 1', [])
-    proxy.freezeAnswerTo('commit')
+    proxy.freezeAnswerTo('commit\0')
     await expect(database.transaction((tx) => tx.query('select 1', []))).rejects.toBeInstanceOf(CommitUnknown)
     proxy.behave()
     expect(await database.transaction((tx) => tx.query('select 1 as one', []))).toEqual([{ one: 1 }])
     await proxy.close()
-    await end()
+    await opened.end()
   })
 })
 
@@ -396,7 +425,7 @@ describe('a connection string', () => {
 
   it('works through a pooler that refuses settings at the start of a connection', async () => {
     const proxy = await startProxy(test.url)
-    proxy.refuseStartupWith('statement_timeout')
+    proxy.refuseStartupWith('statement_timeout\0')
     const database = openDatabase(proxy.url)
     expect(await database.query(`select current_setting('statement_timeout') as t`, [])).toEqual([{ t: '0' }])
     await database.close()
@@ -441,11 +470,12 @@ describe('openDatabase', () => {
     ['Drizzle on postgres.js', overPostgresJs((sql) => openDatabase(drizzlePostgresJs(sql)))],
     ['Drizzle on PGlite', overPGlite((pglite) => openDatabase(drizzlePGlite(pglite)))],
   ])("takes %s, and leaves it open on close: it is the host's", async (_name, open) => {
-    const { database, end } = await open(test.url)
+    const opened = await open(test.url)
+    const { database } = opened
     expect(await database.query('select $1::text as a', ['x'])).toEqual([{ a: 'x' }])
     await database.close()
     expect(await database.query('select $1::text as a', ['y'])).toEqual([{ a: 'y' }])
-    await end()
+    await opened.end()
   })
 
   it.each<[string, unknown, RegExp]>([
@@ -521,7 +551,7 @@ describe('a shared PGlite', () => {
     const closing = pglite.close()
     const settled = await Promise.allSettled([...running, database.query('select $1::text as a', ['x'])])
     await closing
-    settled.push(...(await Promise.allSettled([database.transaction(async () => 1)])))
+    settled.push(...(await Promise.allSettled([database.transaction(async () => [])])))
     for (const result of settled) {
       if (result.status === 'rejected') expect(translateSqlError(result.reason).kind).toBe('unavailable')
     }
@@ -573,7 +603,7 @@ async function startProxy(url: string, port = 0): Promise<Proxy> {
     client.on('data', (request) => {
       if (fault && request.toString('latin1').toLowerCase().includes(fault.text)) {
         if (fault.kind === 'refuse') {
-          client.end(errorResponse('08P01', `unsupported startup parameter: ${fault.text}`))
+          client.end(errorResponse('08P01', `unsupported startup parameter: ${fault.text.replace('\0', '')}`))
           return
         }
         if (fault.kind === 'cut') {

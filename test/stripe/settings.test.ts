@@ -17,7 +17,8 @@ function refusal(options: StripePaymentsOptions): string {
 }
 
 beforeEach(() => {
-  for (const name of ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'APP_URL']) vi.stubEnv(name, undefined)
+  for (const name of ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'APP_URL', 'STRIPE_API_URL'])
+    vi.stubEnv(name, undefined)
 })
 afterEach(() => vi.unstubAllEnvs())
 
@@ -59,6 +60,8 @@ describe('stripePayments', () => {
     { allowedOrigins: ['*'] },
     { successUrl: 'https://elsewhere.example/thanks' },
     { cancelUrl: '//elsewhere.example' },
+    { apiUrl: 'ftp://127.0.0.1' },
+    { apiUrl: 'http://127.0.0.1:4242', secretKey: 'sk_live_1' },
   ])('refuses %j without showing a value', (change) => {
     const message = refusal({ ...complete, ...change })
     expect(message).toContain('not configured')

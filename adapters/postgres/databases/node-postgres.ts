@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { StoreNotConfiguredError } from '../../../src/errors.js'
 import {
-  beginStatement,
   CommitUnknown,
+  isolationLevel,
   LOCK_TIMEOUT_MS,
   RolledBack,
   STATEMENT_TIMEOUT_MS,
@@ -206,6 +206,11 @@ async function commit(client: NodePostgresClient, timeoutMs: number): Promise<vo
   }
   client.release()
   if (command === 'ROLLBACK') throw new RolledBack()
+}
+
+/** One round trip: without parameters, several statements may share one message. */
+function beginStatement(snapshot: boolean): string {
+  return `begin isolation level ${isolationLevel(snapshot)}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`
 }
 
 /** An error the server answered leaves the connection usable; without an answer its state is not known. */

@@ -3,6 +3,7 @@ import { StoreNotConfiguredError } from '../../../src/errors.js'
 import { lockDirectory } from '../directory-lock.js'
 import {
   CommitUnknown,
+  isolationLevel,
   RolledBack,
   type SqlDatabase,
   type SqlExecutor,
@@ -63,8 +64,7 @@ export function pgliteDatabase(pglite: PGliteInstance): SqlDatabase {
     transaction: <T>(work: (tx: SqlExecutor) => Promise<T>, { snapshot = false } = {}) =>
       exclusively(async () => {
         // No lock timeout: with one connection there is nobody to wait for.
-        const isolation = snapshot ? 'repeatable read, read only' : 'read committed'
-        await statements.command(`begin isolation level ${isolation}`, { syncToFs: false })
+        await statements.command(`begin isolation level ${isolationLevel(snapshot)}`, { syncToFs: false })
         let result: T
         try {
           result = await work({ query: (text, values) => statements.query(text, values, { syncToFs: false }) })

@@ -1,40 +1,28 @@
 import { StoreNotConfiguredError } from '../../../src/errors.js'
 import {
-  beginStatement,
   CommitUnknown,
-  RolledBack,
+  isolationLevel,
+  LOCK_TIMEOUT_MS,
   STATEMENT_TIMEOUT_MS,
   type SqlDatabase,
   type SqlExecutor,
   type SqlRow,
   type SqlValue,
 } from '../sql-database.js'
-import { translateSqlError } from '../sql-errors.js'
+import { sqlStateOf, translateSqlError } from '../sql-errors.js'
 
 /** The part of a postgres.js `sql` function we use. */
-export interface PostgresJsSql {
-  unsafe(text: string, values?: SqlValue[], options?: object): PromiseLike<PostgresJsResult>
-  reserve(): Promise<PostgresJsReserved>
+export interface PostgresJsSql extends PostgresJsStatements {
+  begin(options: string, work: (tx: PostgresJsStatements) => Promise<unknown>): Promise<unknown>
   options?: { transform?: { column?: { from?: ((name: string) => string) | undefined } } }
 }
 
-interface PostgresJsReserved {
+interface PostgresJsStatements {
   unsafe(text: string, values?: SqlValue[], options?: object): PromiseLike<PostgresJsResult>
-  release(): void
 }
 
 /** Rows; or, for a text of several statements, a list of such results. */
-type PostgresJsResult = readonly (SqlRow | readonly SqlRow[])[] & { command?: string }
-
-/**
- * What `onexecute` hands out. Neither is in postgres.js' types, yet its own `sql.begin` stands on them: there is no
- * other way to hear that a reserved connection was lost, and a reserved handle would go on to write to nobody, or
- * into the connection that took its place.
- */
-interface PostgresJsConnection {
-  onclose: ((error: unknown) => void) | null
-  terminate(): void
-}
+type PostgresJsResult = readonly (SqlRow | readonly SqlRow[])[]
 
 export interface PostgresJsOptions {
   /** Named prepared statements. Default true; false behind a transaction pooler. The client's own `false` wins. */
@@ -61,121 +49,131 @@ export function postgresJsDatabase(sql: PostgresJsSql, options: PostgresJsOption
     query: async (text, values) => rowsOf(await sql.unsafe(text, [...values], { prepare })),
 
     transaction: async <T>(work: (tx: SqlExecutor) => Promise<T>, { snapshot = false } = {}) => {
-      const connection = await reserve(sql)
-      let result: T
-      try {
-        await connection.begin(snapshot)
-        result = await work({
-          query: async (text, values) => rowsOf(await connection.run(text, values, { prepare })),
-        })
-      } catch (error) {
-        await connection.rollback()
-        throw error
+      for (let attempt = 1; ; attempt += 1) {
+        const transaction = new Transaction(work, { snapshot, prepare, commitTimeoutMs })
+        try {
+          return await transaction.run(sql)
+        } catch (error) {
+          if (attempt === STALE_ANSWERS || transaction.entered || !isStaleAnswer(error)) throw error
+        }
       }
-      await connection.commit(commitTimeoutMs)
-      return result
     },
 
     close: async () => {},
   }
 }
 
-/** A reserved connection that sends nothing more once it was lost. */
-async function reserve(sql: PostgresJsSql) {
-  const reserved = await sql.reserve()
-  const held: { connection: PostgresJsConnection | undefined; lost: Error | undefined } = {
-    connection: undefined,
-    lost: undefined,
-  }
-  let lose: (error: Error) => void = () => {}
-  const loss = new Promise<never>((_, reject) => {
-    lose = reject
+/**
+ * A connection that the server ended during a statement gives that error a second time, to the first statement after
+ * it has reconnected (postgres.js 3.4.9). As long as our work has not begun, we may just ask again; at most once for
+ * each connection of a pool of the usual size.
+ */
+const STALE_ANSWERS = 10
+
+function isStaleAnswer(error: unknown): boolean {
+  return ['57P01', '57P02'].includes(sqlStateOf(error) ?? '')
+}
+
+/**
+ * One run of `sql.begin`, which sends BEGIN, COMMIT and ROLLBACK but goes on after its connection was lost: it would
+ * send the rest to nobody, which ends the process, or into the connection that took the place of the lost one. So
+ * after a loss nothing more is sent, and the work's promise, for which `sql.begin` waits, never settles.
+ */
+class Transaction<T> {
+  entered = false
+  #lost: unknown
+  #isLost = false
+  #committing = false
+  #timer: NodeJS.Timeout | undefined
+  #abandon: (reason: unknown) => void = () => {}
+  readonly #abandoned = new Promise<never>((_, reject) => {
+    this.#abandon = reject
   })
-  // Heard by whoever runs a statement at that time, or by the next one; often by nobody.
-  loss.catch(() => {})
 
-  const run = async (text: string, values: readonly SqlValue[], options: object): Promise<PostgresJsResult> => {
-    if (held.lost) throw held.lost
-    // Statements waiting for their turn on a reserved connection are forgotten when it closes: hence the race.
-    return Promise.race([reserved.unsafe(text, [...values], options), loss])
-  }
+  constructor(
+    private readonly work: (tx: SqlExecutor) => Promise<T>,
+    private readonly options: { snapshot: boolean; prepare: boolean; commitTimeoutMs: number },
+  ) {}
 
-  /** Close a connection whose state nobody knows; one that was lost is closed already. */
-  const discard = (): void => {
-    if (!held.lost) held.connection?.terminate()
-  }
+  async run(sql: PostgresJsSql): Promise<T> {
+    let outcome: { result: T } | undefined
+    let failure: { error: unknown } | undefined
 
-  /** Back to the pool; a lost connection has left it by itself, and releasing it would hand it to the next caller. */
-  const release = (): void => {
-    if (held.connection) held.connection.onclose = null
-    if (!held.lost) reserved.release()
-  }
-
-  const onexecute = (opened: PostgresJsConnection): void => {
-    held.connection = opened
-    opened.onclose = (error) => {
-      held.lost = error instanceof Error ? error : new Error('Connection closed')
-      lose(held.lost)
-    }
-  }
-
-  return {
-    run,
-
-    begin: async (snapshot: boolean): Promise<void> => {
-      await run(beginStatement(snapshot), [], { onexecute })
-      // Without it a transaction that lost its connection could go on in the middle of another one.
-      if (!held.connection)
-        throw new Error('postgresJsDatabase: not postgres.js 3.4, or one that hides its connections')
-    },
-
-    rollback: async (): Promise<void> => {
+    const begun = sql.begin(`isolation level ${isolationLevel(this.options.snapshot)}`, async (tx) => {
+      this.entered = true
       try {
-        await run('rollback', [], {})
-      } catch {
-        // The connection is gone, and with it the transaction: the error that led here is the one to report.
-        discard()
-        return
-      }
-      release()
-    },
-
-    commit: async (timeoutMs: number): Promise<void> => {
-      if (held.lost) throw held.lost
-      let command: string | undefined
-      try {
-        command = (await answerWithin(timeoutMs, run('commit', [], {}))).command
+        const result = await this.work(this.#executor(tx))
+        outcome = { result }
       } catch (error) {
-        const { mayHaveApplied } = translateSqlError(error)
-        if (!mayHaveApplied) {
-          release()
-          throw error
-        }
-        discard()
-        throw new CommitUnknown({ cause: error })
+        failure = { error }
       }
-      release()
-      if (command === 'ROLLBACK') throw new RolledBack()
-    },
+      if (this.#isLost) return this.#giveUp(failure?.error ?? this.#lost)
+      if (failure) throw failure.error
+      this.#startCommit()
+      return undefined
+    })
+    // A connection lost between two statements ends `begun` before the work notices.
+    begun.catch((error: unknown) => this.#lose(error))
+
+    try {
+      await Promise.race([begun, this.#abandoned])
+    } catch (error) {
+      // The work's own error, also when the ROLLBACK after it failed and hid it.
+      if (failure) throw failure.error
+      throw this.#committing && translateSqlError(error).mayHaveApplied ? new CommitUnknown({ cause: error }) : error
+    } finally {
+      clearTimeout(this.#timer)
+    }
+    if (!outcome) throw new Error('postgresJsDatabase: sql.begin ended without running its work')
+    return outcome.result
+  }
+
+  #executor(tx: PostgresJsStatements): SqlExecutor {
+    const query: SqlExecutor['query'] = async (text, values) => {
+      if (this.#isLost) throw this.#lost
+      try {
+        return rowsOf(await tx.unsafe(text, [...values], { prepare: this.options.prepare }))
+      } catch (error) {
+        if (isLoss(error)) this.#lose(error)
+        throw error
+      }
+    }
+    // Not awaited: it travels together with the first statement. Failing, it fails the transaction.
+    query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`, []).catch(() => {})
+    return { query }
+  }
+
+  #lose(error: unknown): void {
+    if (this.#isLost) return
+    this.#isLost = true
+    this.#lost = error
+  }
+
+  #giveUp(error: unknown): Promise<never> {
+    this.#abandon(error)
+    return new Promise<never>(() => {})
+  }
+
+  /** postgres.js has no timeout for a reply. When the late one comes, the connection goes back to the pool. */
+  #startCommit(): void {
+    const { commitTimeoutMs } = this.options
+    this.#committing = true
+    this.#timer = setTimeout(() => {
+      this.#abandon(new Error(`No answer to COMMIT within ${commitTimeoutMs} ms`))
+    }, commitTimeoutMs)
   }
 }
 
-/** postgres.js has no timeout for a reply. The late one is of no interest: its connection is closed by then. */
-async function answerWithin<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Is the connection gone with this error, or about to be? */
+function isLoss(error: unknown): boolean {
+  const { kind, sqlState } = translateSqlError(error)
+  if (sqlState === undefined) return kind === 'unavailable'
+  return error instanceof Error && 'severity' in error && ['FATAL', 'PANIC'].includes(String(error.severity))
 }
 
 /** A text of several statements answers with a list of results; the last one counts. */
 function rowsOf(result: PostgresJsResult): SqlRow[] {
   const last = result.at(-1)
   // A row is an object, a result an array: only a list of results has arrays in it.
-  return Array.isArray(last) ? [...(last as SqlRow[])] : [...(result as readonly SqlRow[])]
+  return [...((Array.isArray(last) ? last : result) as readonly SqlRow[])]
 }

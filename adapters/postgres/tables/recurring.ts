@@ -2,30 +2,55 @@ import { sql } from 'drizzle-orm'
 import { boolean, index, integer, jsonb, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import type { GrantSource } from '../../../src/ledger/grant.js'
 import type { JsonObject } from '../../../src/ledger/transaction.js'
-import { credits, moment, type Place, type UserIdColumn } from './place.js'
-
-export type RecurringTables<S extends string | undefined, P extends string, U extends UserIdColumn> = ReturnType<
-  typeof recurringTables<S, P, U>
->
+import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
 /** Credits that come by themselves: subscriptions, schedules, automatic top-ups. */
-export function recurringTables<S extends string | undefined, P extends string, U extends UserIdColumn>(
-  place: Place<S, P, U>,
-) {
-  return {
-    creditSubscriptions: subscriptionsTable(place),
-    creditSchedules: schedulesTable(place),
-    creditAutoTopups: autoTopupsTable(place),
-    creditAutoTopupAttempts: autoTopupAttemptsTable(place),
-  }
+export interface RecurringTables<S extends string | undefined, P extends string, U extends UserIdColumn> {
+  creditSubscriptions: CreditTable<S, P, 'credit_subscriptions', ReturnType<typeof creditSubscriptionsColumns<U>>>
+  creditSchedules: CreditTable<S, P, 'credit_schedules', ReturnType<typeof creditSchedulesColumns<U>>>
+  creditAutoTopups: CreditTable<S, P, 'credit_auto_topups', ReturnType<typeof creditAutoTopupsColumns<U>>>
+  creditAutoTopupAttempts: CreditTable<
+    S,
+    P,
+    'credit_auto_topup_attempts',
+    ReturnType<typeof creditAutoTopupAttemptsColumns<U>>
+  >
 }
 
-function subscriptionsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
+export function recurringTables<S extends string | undefined, P extends string, U extends UserIdColumn>({
   table,
   prefix,
   userId,
-}: Place<S, P, U>) {
-  const columns = {
+}: Place<S, P, U>): RecurringTables<S, P, U> {
+  return {
+    creditSubscriptions: table(`${prefix}credit_subscriptions` as const, creditSubscriptionsColumns(userId()), (t) => [
+      primaryKey({ name: `${prefix}credit_subscriptions_pkey`, columns: [t.userId, t.id] }),
+      index(`${prefix}credit_subscriptions_id`).on(t.id),
+    ]),
+    creditSchedules: table(`${prefix}credit_schedules` as const, creditSchedulesColumns(userId()), (t) => [
+      primaryKey({ name: `${prefix}credit_schedules_pkey`, columns: [t.userId, t.id] }),
+      index(`${prefix}credit_schedules_next`)
+        .on(t.nextAt)
+        .where(sql`status = 'active'`),
+    ]),
+    creditAutoTopups: table(`${prefix}credit_auto_topups` as const, creditAutoTopupsColumns(userId()), (t) => [
+      primaryKey({ name: `${prefix}credit_auto_topups_pkey`, columns: [t.userId, t.creditType] }),
+    ]),
+    creditAutoTopupAttempts: table(
+      `${prefix}credit_auto_topup_attempts` as const,
+      creditAutoTopupAttemptsColumns(userId()),
+      (t) => [
+        primaryKey({ name: `${prefix}credit_auto_topup_attempts_pkey`, columns: [t.userId, t.id] }),
+        uniqueIndex(`${prefix}credit_auto_topup_attempts_open`)
+          .on(t.userId, t.creditType)
+          .where(sql`status in ('claimed', 'unknown', 'action_required')`),
+      ],
+    ),
+  }
+}
+
+function creditSubscriptionsColumns<U extends UserIdColumn>(userId: U) {
+  return {
     periodStart: moment('period_start'),
     periodEnd: moment('period_end'),
     createdAt: moment('created_at').notNull(),
@@ -34,25 +59,17 @@ function subscriptionsTable<S extends string | undefined, P extends string, U ex
     cancelAtPeriodEnd: boolean('cancel_at_period_end').notNull(),
     livemode: boolean('livemode').notNull(),
     id: text('id').notNull(),
-    userId: userId(),
+    userId,
     provider: text('provider').notNull(),
     plan: text('plan').notNull(),
     priceId: text('price_id'),
     status: text('status').notNull(),
     metadata: jsonb('metadata').$type<JsonObject>(),
   }
-  return table(`${prefix}credit_subscriptions` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_subscriptions_pkey`, columns: [t.userId, t.id] }),
-    index(`${prefix}credit_subscriptions_id`).on(t.id),
-  ])
 }
 
-function schedulesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  const columns = {
+function creditSchedulesColumns<U extends UserIdColumn>(userId: U) {
+  return {
     amount: credits('amount').notNull(),
     rolloverMax: credits('rollover_max'),
     anchorAt: moment('anchor_at').notNull(),
@@ -62,7 +79,7 @@ function schedulesTable<S extends string | undefined, P extends string, U extend
     updatedAt: moment('updated_at').notNull(),
     id: uuid('id').notNull(),
     priority: integer('priority').notNull(),
-    userId: userId(),
+    userId,
     creditType: text('credit_type').notNull(),
     plan: text('plan').notNull(),
     every: text('every').notNull(),
@@ -71,20 +88,10 @@ function schedulesTable<S extends string | undefined, P extends string, U extend
     subscriptionId: text('subscription_id'),
     metadata: jsonb('metadata').$type<JsonObject>(),
   }
-  return table(`${prefix}credit_schedules` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_schedules_pkey`, columns: [t.userId, t.id] }),
-    index(`${prefix}credit_schedules_next`)
-      .on(t.nextAt)
-      .where(sql`status = 'active'`),
-  ])
 }
 
-function autoTopupsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  const columns = {
+function creditAutoTopupsColumns<U extends UserIdColumn>(userId: U) {
+  return {
     threshold: credits('threshold').notNull(),
     blockedUntil: moment('blocked_until'),
     createdAt: moment('created_at').notNull(),
@@ -93,36 +100,23 @@ function autoTopupsTable<S extends string | undefined, P extends string, U exten
     quantity: integer('quantity').notNull(),
     monthlyMax: integer('monthly_max'),
     failures: integer('failures').notNull(),
-    userId: userId(),
+    userId,
     creditType: text('credit_type').notNull(),
     status: text('status').notNull(),
     paymentMethodId: text('payment_method_id'),
   }
-  return table(`${prefix}credit_auto_topups` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_auto_topups_pkey`, columns: [t.userId, t.creditType] }),
-  ])
 }
 
-function autoTopupAttemptsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  const columns = {
+function creditAutoTopupAttemptsColumns<U extends UserIdColumn>(userId: U) {
+  return {
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
     id: uuid('id').notNull(),
     purchaseId: uuid('purchase_id').notNull(),
-    userId: userId(),
+    userId,
     creditType: text('credit_type').notNull(),
     status: text('status').notNull(),
     paymentId: text('payment_id'),
     errorCode: text('error_code'),
   }
-  return table(`${prefix}credit_auto_topup_attempts` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_auto_topup_attempts_pkey`, columns: [t.userId, t.id] }),
-    uniqueIndex(`${prefix}credit_auto_topup_attempts_open`)
-      .on(t.userId, t.creditType)
-      .where(sql`status in ('claimed', 'unknown', 'action_required')`),
-  ])
 }

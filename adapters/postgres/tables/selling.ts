@@ -1,34 +1,68 @@
 import { sql } from 'drizzle-orm'
-import { boolean, check, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { boolean, check, index, integer, jsonb, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
 import type { PaymentFact, PurchaseStatus, QuarantineEntry } from '../../../src/ledger/purchase.js'
 import type { JsonObject } from '../../../src/ledger/transaction.js'
-import { credits, moment, type Place, type UserIdColumn } from './place.js'
-
-export type SellingTables<S extends string | undefined, P extends string, U extends UserIdColumn> = ReturnType<
-  typeof sellingTables<S, P, U>
->
+import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
 /** Packages, what was bought of them, and the money that came and went. */
-export function sellingTables<S extends string | undefined, P extends string, U extends UserIdColumn>(
-  place: Place<S, P, U>,
-) {
+export interface SellingTables<S extends string | undefined, P extends string, U extends UserIdColumn> {
+  creditPackages: CreditTable<S, P, 'credit_packages', ReturnType<typeof creditPackagesColumns>>
+  creditPurchases: CreditTable<S, P, 'credit_purchases', ReturnType<typeof creditPurchasesColumns<U>>>
+  creditPurchaseReferences: CreditTable<
+    S,
+    P,
+    'credit_purchase_references',
+    ReturnType<typeof creditPurchaseReferencesColumns<U>>
+  >
+  creditPaymentFacts: CreditTable<S, P, 'credit_payment_facts', ReturnType<typeof creditPaymentFactsColumns<U>>>
+  creditQuarantine: CreditTable<S, P, 'credit_quarantine', ReturnType<typeof creditQuarantineColumns<U>>>
+  creditCustomers: CreditTable<S, P, 'credit_customers', ReturnType<typeof creditCustomersColumns<U>>>
+}
+
+export function sellingTables<S extends string | undefined, P extends string, U extends UserIdColumn>({
+  table,
+  prefix,
+  userId,
+}: Place<S, P, U>): SellingTables<S, P, U> {
   return {
-    creditPackages: packagesTable(place),
-    creditPurchases: purchasesTable(place),
-    creditPurchaseReferences: purchaseReferencesTable(place),
-    creditPaymentFacts: paymentFactsTable(place),
-    creditQuarantine: quarantineTable(place),
-    creditCustomers: customersTable(place),
+    creditPackages: table(`${prefix}credit_packages` as const, creditPackagesColumns(), (t) => [
+      unique(`${prefix}credit_packages_key_key`).on(t.key),
+      check(`${prefix}credit_packages_amount_check`, sql`credit_amount > 0`),
+      check(`${prefix}credit_packages_price_check`, sql`price >= 0`),
+    ]),
+    creditPurchases: table(`${prefix}credit_purchases` as const, creditPurchasesColumns(userId()), (t) => [
+      primaryKey({ name: `${prefix}credit_purchases_pkey`, columns: [t.userId, t.id] }),
+      check(
+        `${prefix}credit_purchases_clawed_check`,
+        sql`clawed >= 0 and clawed <= credits and absorbed >= 0 and absorbed <= clawed`,
+      ),
+      index(`${prefix}credit_purchases_id`).on(t.id),
+      index(`${prefix}credit_purchases_unsettled`)
+        .on(t.createdAt)
+        .where(sql`status in ('pending', 'processing')`),
+    ]),
+    creditPurchaseReferences: table(
+      `${prefix}credit_purchase_references` as const,
+      creditPurchaseReferencesColumns(userId()),
+    ),
+    creditPaymentFacts: table(`${prefix}credit_payment_facts` as const, creditPaymentFactsColumns(userId()), (t) => [
+      primaryKey({ name: `${prefix}credit_payment_facts_pkey`, columns: [t.userId, t.id] }),
+      index(`${prefix}credit_payment_facts_purchase`).on(t.userId, t.purchaseId),
+    ]),
+    creditQuarantine: table(`${prefix}credit_quarantine` as const, creditQuarantineColumns(userId()), (t) => [
+      primaryKey({ name: `${prefix}credit_quarantine_pkey`, columns: [t.userId, t.id] }),
+    ]),
+    creditCustomers: table(`${prefix}credit_customers` as const, creditCustomersColumns(userId()), (t) => [
+      primaryKey({ name: `${prefix}credit_customers_pkey`, columns: [t.userId, t.provider, t.livemode] }),
+      index(`${prefix}credit_customers_customer`).on(t.customerId),
+    ]),
   }
 }
 
-function packagesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-}: Place<S, P, U>) {
-  const columns = {
+function creditPackagesColumns() {
+  return {
     id: integer('id').primaryKey().generatedByDefaultAsIdentity(),
-    key: text('key').unique(`${prefix}credit_packages_key_key`),
+    key: text('key'),
     name: text('name').notNull(),
     description: text('description'),
     creditAmount: credits('credit_amount').notNull(),
@@ -42,18 +76,10 @@ function packagesTable<S extends string | undefined, P extends string, U extends
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
   }
-  return table(`${prefix}credit_packages` as const, columns, () => [
-    check(`${prefix}credit_packages_amount_check`, sql`credit_amount > 0`),
-    check(`${prefix}credit_packages_price_check`, sql`price >= 0`),
-  ])
 }
 
-function purchasesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  const columns = {
+function creditPurchasesColumns<U extends UserIdColumn>(userId: U) {
+  return {
     credits: credits('credits').notNull(),
     unitPriceMinor: credits('unit_price_minor').notNull(),
     paidMinor: credits('paid_minor'),
@@ -66,7 +92,7 @@ function purchasesTable<S extends string | undefined, P extends string, U extend
     packageId: integer('package_id').notNull(),
     quantity: integer('quantity').notNull(),
     livemode: boolean('livemode').notNull(),
-    userId: userId(),
+    userId,
     creditType: text('credit_type').notNull(),
     packageName: text('package_name').notNull(),
     currency: text('currency').notNull(),
@@ -76,88 +102,50 @@ function purchasesTable<S extends string | undefined, P extends string, U extend
     paymentId: text('payment_id'),
     chargeId: text('charge_id'),
   }
-  return table(`${prefix}credit_purchases` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_purchases_pkey`, columns: [t.userId, t.id] }),
-    check(
-      `${prefix}credit_purchases_clawed_check`,
-      sql`clawed >= 0 and clawed <= credits and absorbed >= 0 and absorbed <= clawed`,
-    ),
-    index(`${prefix}credit_purchases_id`).on(t.id),
-    index(`${prefix}credit_purchases_unsettled`)
-      .on(t.createdAt)
-      .where(sql`status in ('pending', 'processing')`),
-  ])
 }
 
-function purchaseReferencesTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  return table(`${prefix}credit_purchase_references` as const, {
+function creditPurchaseReferencesColumns<U extends UserIdColumn>(userId: U) {
+  return {
     purchaseId: uuid('purchase_id').notNull(),
     reference: text('reference').primaryKey(),
-    userId: userId(),
-  })
+    userId,
+  }
 }
 
-function paymentFactsTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  const columns = {
+function creditPaymentFactsColumns<U extends UserIdColumn>(userId: U) {
+  return {
     amountMinor: credits('amount_minor').notNull(),
     updatedAt: moment('updated_at').notNull(),
     purchaseId: uuid('purchase_id').notNull(),
     id: text('id').notNull(),
-    userId: userId(),
+    userId,
     kind: text('kind').$type<PaymentFact['kind']>().notNull(),
     currency: text('currency').notNull(),
     status: text('status').$type<PaymentFact['status']>().notNull(),
   }
-  return table(`${prefix}credit_payment_facts` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_payment_facts_pkey`, columns: [t.userId, t.id] }),
-    index(`${prefix}credit_payment_facts_purchase`).on(t.userId, t.purchaseId),
-  ])
 }
 
-function quarantineTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  const columns = {
+function creditQuarantineColumns<U extends UserIdColumn>(userId: U) {
+  return {
     createdAt: moment('created_at').notNull(),
     resolvedAt: moment('resolved_at'),
     id: uuid('id').notNull(),
     purchaseId: uuid('purchase_id'),
-    userId: userId(),
+    userId,
     reason: text('reason').notNull(),
     resolvedBy: text('resolved_by'),
     details: jsonb('details').$type<QuarantineEntry['details']>().notNull(),
   }
-  return table(`${prefix}credit_quarantine` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_quarantine_pkey`, columns: [t.userId, t.id] }),
-  ])
 }
 
-function customersTable<S extends string | undefined, P extends string, U extends UserIdColumn>({
-  table,
-  prefix,
-  userId,
-}: Place<S, P, U>) {
-  const columns = {
+function creditCustomersColumns<U extends UserIdColumn>(userId: U) {
+  return {
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
     livemode: boolean('livemode').notNull(),
-    userId: userId(),
+    userId,
     provider: text('provider').notNull(),
     customerId: text('customer_id').notNull(),
     paymentMethodId: text('payment_method_id'),
   }
-  return table(`${prefix}credit_customers` as const, columns, (t) => [
-    primaryKey({ name: `${prefix}credit_customers_pkey`, columns: [t.userId, t.provider, t.livemode] }),
-    index(`${prefix}credit_customers_customer`).on(t.customerId),
-  ])
 }

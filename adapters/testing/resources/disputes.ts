@@ -20,7 +20,7 @@ export type DisputeStatus =
 
 const CLOSED: readonly string[] = ['won', 'lost', 'warning_closed', 'prevented']
 
-export interface NewDispute {
+interface NewDispute {
   charge: Stripe.Charge
   /** Minor units; default the whole charge. */
   amount?: number

@@ -9,7 +9,7 @@ import { route, type RemovedParameter, type Resource } from '../routes.js'
 import { idOf, mergeMetadata, snapshot, type StripeAccount } from '../stripe-account.js'
 
 /** What a PaymentIntent starts from; the rest is what Stripe fills in. */
-export interface NewPaymentIntent {
+interface NewPaymentIntent {
   amount: number
   currency: string
   customer?: string | null

@@ -15,7 +15,7 @@ export type RefundStatus = 'pending' | 'requires_action' | 'succeeded' | 'failed
 /** How long, by the account's clock, a bank takes to finish or bounce the refund of a test payment method. */
 const BANK_DELAY_MS = 5_000
 
-export interface NewRefund {
+interface NewRefund {
   charge: Stripe.Charge
   /** Minor units; all that is left when left out. */
   amount?: number

@@ -7,7 +7,7 @@ import { API_VERSION, mergeMetadata, type StripeAccount } from '../stripe-accoun
 
 const MAX_ENDPOINTS = 16
 
-export interface NewWebhookEndpoint {
+interface NewWebhookEndpoint {
   url: string
   enabledEvents: readonly string[]
   secret: string

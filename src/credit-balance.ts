@@ -1,0 +1,27 @@
+import type { Balance } from './ports/store.js'
+
+/** One credit type's figures. Credits. */
+export type CreditBalance = Pick<
+  Balance,
+  'balance' | 'owned' | 'held' | 'debt' | 'totalPurchased' | 'totalUsed' | 'nextExpiry'
+>
+
+export interface BalanceCheck {
+  hasSufficient: boolean
+  balance: number
+  required: number
+  shortfall: number
+}
+
+/** As callers see it; zeros for an account that does not exist. */
+export function toCreditBalance(balance: Balance | undefined): CreditBalance {
+  return {
+    balance: balance?.balance ?? 0,
+    owned: balance?.owned ?? 0,
+    held: balance?.held ?? 0,
+    debt: balance?.debt ?? 0,
+    totalPurchased: balance?.totalPurchased ?? 0,
+    totalUsed: balance?.totalUsed ?? 0,
+    nextExpiry: balance?.nextExpiry ?? null,
+  }
+}
