@@ -9,55 +9,40 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { good, note, step, table } from './demo-output.js'
 
-// 1. A local Stripe and an app that is told about it by its environment, as on any server.
+console.log('creditkit demo: credits sold, spent and given back. No key, no account, no network.')
+
+// A local Stripe, and the shop, which learns of it from its environment as it would of the real one.
 
 const server = createServer().listen(0, '127.0.0.1')
 await once(server, 'listening')
 // A TCP server's address is an object; only pipes have a text.
 const shop = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 const stripe = await fakeStripe({ webhookUrl: `${shop}/api/webhooks/stripe` })
+console.log(`Shop ${shop}, local Stripe ${stripe.url}, embedded Postgres in memory.`)
 
-for (const name of ['DATABASE_URL', 'CREDITS_DATA_DIR', 'NODE_ENV']) Reflect.deleteProperty(process.env, name)
-process.env.STRIPE_API_URL = stripe.url
-process.env.STRIPE_SECRET_KEY = stripe.secretKey
-process.env.STRIPE_WEBHOOK_SECRET = stripe.webhookSecret
-process.env.APP_URL = shop
-
+Object.assign(process.env, {
+  STRIPE_API_URL: stripe.url,
+  STRIPE_SECRET_KEY: stripe.secretKey,
+  STRIPE_WEBHOOK_SECRET: stripe.webhookSecret,
+  APP_URL: shop,
+  // Empty: the embedded database, in memory.
+  DATABASE_URL: '',
+  CREDITS_DATA_DIR: '',
+  NODE_ENV: 'development',
+})
 const { app } = await import('./express/app.js')
 const { credits } = await import('./express/credits.js')
 const { seedPackages } = await import('./express/packages.js')
 await seedPackages()
 server.on('request', app)
 
-console.log('creditkit demo: credits sold, spent and given back. No key, no account, no network.')
-console.log(`Shop ${shop}, local Stripe ${stripe.url}, an embedded Postgres in memory.`)
-
 const userId = 'ada'
-const balance = () => credits.getBalance(userId, 'enrichment')
 const asAda = { 'x-user-id': userId }
-const enrich = (jobId: string, leads: number) =>
-  fetch(`${shop}/api/enrich`, {
-    method: 'POST',
-    headers: { ...asAda, 'content-type': 'application/json' },
-    body: JSON.stringify({ jobId, leads }),
-  })
+const balance = () => credits.getBalance(userId, 'enrichment')
 
-// 2. Buy, as a browser would: open the page, submit the form, follow the redirects.
+// Buy as a browser does: open the page, submit its form, follow the redirect.
 
 const requests: { request: string; answer: number; what: string }[] = []
-
-/** A form's submission; its answer is a redirect. */
-async function submit(url: string, fields: Record<string, string>, what: string): Promise<string> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: asAda,
-    body: new URLSearchParams(fields),
-    redirect: 'manual',
-  })
-  equal(response.status, 303)
-  requests.push({ request: `POST ${shortPath(url)}`, answer: response.status, what })
-  return response.headers.get('location') ?? ''
-}
 
 async function open(url: string, what: string): Promise<string> {
   const response = await fetch(url, { headers: asAda })
@@ -66,88 +51,119 @@ async function open(url: string, what: string): Promise<string> {
   return response.text()
 }
 
+async function submit(url: string, fields: Record<string, string>, what: string): Promise<string> {
+  const body = new URLSearchParams(fields)
+  const response = await fetch(url, { method: 'POST', headers: asAda, body, redirect: 'manual' })
+  equal(response.status, 303)
+  requests.push({ request: `POST ${shortPath(url)}`, answer: response.status, what })
+  return response.headers.get('location') ?? ''
+}
+
 const shortPath = (url: string) => new URL(url).pathname.replace(/(cs_test_.{4}).*/, '$1…')
 
 const catalogue = await open(shop, 'Ada looks at the packages')
 const packageId = /name="packageId" value="(\d+)"/.exec(catalogue)?.[1] ?? ''
 const payPage = await submit(`${shop}/buy`, { packageId }, 'she picks Starter: 100 credits for $9.99')
-match(await open(payPage, 'the local Stripe shows its page'), /Pay \$9\.99/)
-const thanks = await submit(payPage, { action: 'pay', email: 'ada@example.com' }, 'she pays')
-match(await open(thanks, 'back in the shop: "Your credits are there."'), /Your credits are there/)
+match(await open(payPage, "the local Stripe's pay page"), /Pay \$9\.99/)
+const successPage = await submit(payPage, { action: 'pay', email: 'ada@example.com' }, 'she pays')
+match(await open(successPage, 'back in the shop: "Your credits are there."'), /Your credits are there/)
 equal(await balance(), 100)
 
-step('Ada buys a package')
+step('1. Ada buys a package')
 table(requests)
 
-// 3. The webhook: Stripe may deliver it twice, and anybody may forge one.
+// The webhook came while she paid. Stripe may deliver it twice, and anybody may forge one.
 
 const completed = stripe.events.find(({ type }) => type === 'checkout.session.completed')
-const first = stripe.deliveries.find(({ eventId }) => eventId === completed?.id)
-const afterFirst = await balance()
-const [second] = await stripe.deliver({ eventIds: [completed?.id ?? ''] })
-const afterSecond = await balance()
+const delivered = stripe.deliveries.find(({ eventId }) => eventId === completed?.id)
+const webhooks = [{ webhook: 'checkout.session.completed', answer: delivered?.status ?? 0, balance: await balance() }]
+
+const [again] = await stripe.deliver({ eventIds: [completed?.id ?? ''] })
+webhooks.push({ webhook: 'the same event again', answer: again?.status ?? 0, balance: await balance() })
+
+const warn = console.warn
+console.warn = () => undefined // The refusal is also logged, with all its details.
 const forged = await fetch(stripe.webhookUrl ?? '', {
   method: 'POST',
   headers: { 'stripe-signature': `t=${Math.floor(Date.now() / 1000)},v1=${'0'.repeat(64)}` },
   body: JSON.stringify(completed),
 })
-deepEqual([first?.status, second?.status, forged.status], [200, 200, 400])
-deepEqual([afterFirst, afterSecond, await balance()], [100, 100, 100])
+console.warn = warn
+webhooks.push({ webhook: 'the same event, not signed by Stripe', answer: forged.status, balance: await balance() })
 
-step('Stripe tells the shop, signed and over HTTP; a repeat changes nothing, a forgery is refused')
-table([
-  { webhook: 'checkout.session.completed', answer: 200, balance: afterFirst },
-  { webhook: 'the same event once more', answer: 200, balance: afterSecond },
-  { webhook: 'the same event, signed by somebody else', answer: 400, balance: await balance() },
-])
+step('2. Stripe tells the shop: a repeat changes nothing, a forgery is refused')
+table(webhooks)
+deepEqual(
+  webhooks.map(({ answer, balance }) => [answer, balance]),
+  [
+    [200, 100],
+    [200, 100],
+    [400, 100],
+  ],
+)
 
-// 4. Spend.
+// Spend.
 
-const use = await enrich('job-1', 30)
-const { transactionId } = (await use.json()) as { transactionId: string }
-const retry = await enrich('job-1', 30)
-const other = await enrich('job-2', 25)
-deepEqual([use.status, retry.status, other.status], [200, 200, 200])
-deepEqual(((await retry.json()) as { transactionId: string }).transactionId, transactionId)
-equal(await balance(), 45)
+interface Enriched {
+  transactionId: string
+  message?: string
+  shortfall?: number
+}
 
-step('She spends: each job is charged once, however often it is sent')
-table([
-  { 'POST /api/enrich': 'job-1, 30 leads', answer: 200, balance: 70 },
-  { 'POST /api/enrich': 'job-1 again', answer: 200, balance: 70 },
-  { 'POST /api/enrich': 'job-2, 25 leads', answer: 200, balance: 45 },
-])
+const jobs: { 'POST /api/enrich': string; answer: number; balance: number }[] = []
 
-const refused = await enrich('job-3', 500)
-const { message, shortfall } = (await refused.json()) as { message: string; shortfall: number }
-deepEqual([refused.status, shortfall, await balance()], [402, 455, 45])
-equal(message, 'Insufficient credits. Required: 500, Available: 45')
+async function enrich(jobId: string, leads: number): Promise<Enriched> {
+  const headers = { ...asAda, 'content-type': 'application/json' }
+  const response = await fetch(`${shop}/api/enrich`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ jobId, leads }),
+  })
+  jobs.push({ 'POST /api/enrich': `${jobId}: ${leads} leads`, answer: response.status, balance: await balance() })
+  // The example's own answer.
+  return (await response.json()) as Enriched
+}
 
-step('She is refused when she is short, and nothing is written')
-table([{ 'POST /api/enrich': 'job-3, 500 leads', answer: 402, balance: 45 }])
-note(message)
+const { transactionId } = await enrich('job-1', 30)
+equal((await enrich('job-1', 30)).transactionId, transactionId)
+await enrich('job-2', 25)
+const { message = '', shortfall } = await enrich('job-3', 500)
 
-// 5. Give back: credits for a failed job, and all the money.
+step('3. She spends: a job is charged once however often it is sent, and refused when she is short')
+table(jobs)
+note(`job-3: "${message}"`)
+deepEqual(
+  jobs.map(({ answer, balance }) => [answer, balance]),
+  [
+    [200, 70],
+    [200, 70],
+    [200, 45],
+    [402, 45],
+  ],
+)
+deepEqual([message, shortfall], ['Insufficient credits. Required: 500, Available: 45', 455])
 
-await credits.refundCredits({ transactionId, userId, reason: 'job-1 failed' })
-equal(await balance(), 75)
-await stripe.refund({ sessionId: completed?.data.object.object === 'checkout.session' ? completed.data.object.id : '' })
-equal(await balance(), -25)
+// Give back: the credits of a failed job, then all the money.
 
-step('job-1 failed, so its use is refunded. Then Stripe refunds the payment: all it bought is taken back')
-table([
-  { event: 'refundCredits', change: '+30', balance: 75 },
-  { event: 'charge.refunded, $9.99', change: '−100', balance: -25 },
-])
-note('25 credits were spent already: they stay as debt, which her next purchase repays.')
+await credits.refundCredits({ transactionId, userId, reason: 'Refund: job-1 failed' })
+const givenBack = [{ event: 'job-1 failed: its use is refunded', credits: '+30', balance: await balance() }]
+await stripe.refund({ sessionId: new URL(successPage).searchParams.get('session_id') ?? '' })
+givenBack.push({ event: 'Stripe refunds the $9.99: clawback', credits: '−100', balance: await balance() })
 
-// 6. What the books say.
+step('4. Credits go back to her, then money does')
+table(givenBack)
+note('25 credits were spent already. They stay as debt, which her next purchase repays.')
+deepEqual(
+  givenBack.map(({ balance }) => balance),
+  [75, -25],
+)
 
-const ledger = await credits.getTransactionHistory(userId)
-deepEqual(ledger.map(({ amount }) => amount).reverse(), [100, -30, -25, 30, -100])
-step('Ledger')
+// What the books say.
+
+const ledger = (await credits.getTransactionHistory(userId)).reverse()
+step('5. Her ledger')
 table(
-  ledger.reverse().map(({ seq, transactionType, amount, balanceAfter, description }) => ({
+  ledger.map(({ seq, transactionType, amount, balanceAfter, description }) => ({
     no: seq,
     type: transactionType,
     amount: `${amount > 0 ? '+' : '−'}${Math.abs(amount)}`,
@@ -155,22 +171,19 @@ table(
     description,
   })),
 )
+deepEqual(
+  ledger.map(({ amount }) => amount),
+  [100, -30, -25, 30, -100],
+)
 
-step('Balance')
 const { enrichment } = await credits.getAllBalances(userId)
-table([
-  {
-    available: enrichment.balance,
-    owned: enrichment.owned,
-    held: enrichment.held,
-    debt: enrichment.debt,
-    purchased: enrichment.totalPurchased,
-    used: enrichment.totalUsed,
-  },
-])
+const { owned, held, debt, totalPurchased, totalUsed } = enrichment
+step('6. Her balance')
+table([{ available: enrichment.balance, owned, held, debt, purchased: totalPurchased, used: totalUsed }])
+deepEqual([owned, held, debt, totalPurchased, totalUsed], [0, 0, 25, 100, 25])
 
-const { accounts, violations } = await credits.verify()
-deepEqual({ accounts, violations }, { accounts: 1, violations: [] })
+// Every sum recomputed from the ledger.
+deepEqual(await credits.verify(), { accounts: 1, violations: [] })
 good('verify: ok')
 
 server.close()

@@ -1,6 +1,5 @@
 import type { AccountState } from '../../src/ledger/posting.js'
 import type { Account } from '../../src/ledger/account.js'
-import type { Grant } from '../../src/ledger/grant.js'
 import type { PaymentFact, Purchase } from '../../src/ledger/purchase.js'
 import type { JsonObject, Transaction } from '../../src/ledger/transaction.js'
 import type { Command } from '../../src/ports/store.js'

@@ -1,6 +1,5 @@
 import { type Account, type AccountKey, emptyAccount } from '../../src/ledger/account.js'
 import type { AccountHistory } from '../../src/ledger/audit.js'
-import type { Grant } from '../../src/ledger/grant.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
 import {
   ACCOUNT_COLUMNS,

@@ -55,24 +55,26 @@ export async function updateInHostTransaction<R>(
   compare: CompareRequest,
 ): Promise<Outcome<R>> {
   const sql = drizzleExecutor(hostTransaction(command.tx))
-  let created: AccountKey[] = []
+  const created: AccountKey[] = []
   const undo = async (): Promise<void> => {
     if (created.length > 0) await removeUntouched(sql, tables, created)
   }
-  try {
-    return await attemptCommand(sql, tables, command, decide, compare, (keys) => (created = keys))
-  } catch (error) {
-    if (error instanceof Undo) {
-      await undo()
-      return error.outcome as Outcome<R>
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await attemptCommand(sql, tables, command, decide, compare, (keys) => created.push(...keys))
+    } catch (error) {
+      if (error instanceof Undo) {
+        await undo()
+        return error.outcome as Outcome<R>
+      }
+      if (error instanceof DecisionFailed) {
+        await undo()
+        throw error.cause
+      }
+      // The row we raced with is committed now, so a second look finds it. Nothing of ours was written.
+      if (error instanceof Raced && attempt < MAX_TRIES) continue
+      throw toCreditError(error)
     }
-    if (error instanceof DecisionFailed) {
-      await undo()
-      throw error.cause
-    }
-    // The rows that raced with ours are committed now, so a second look finds them. Nothing of ours was written.
-    if (error instanceof Raced) return attemptCommand(sql, tables, command, decide, compare)
-    throw toCreditError(error)
   }
 }
 
@@ -99,7 +101,7 @@ async function attemptCommand<R>(
   command: Command,
   decide: Decide<R>,
   compare: CompareRequest,
-  onCreated: (keys: AccountKey[]) => void = () => undefined,
+  onCreated: (keys: AccountKey[]) => unknown = () => undefined,
 ): Promise<Outcome<R>> {
   const purchases = await lockPurchases(sql, tables, command)
   onCreated(await createAccounts(sql, tables, command))

@@ -55,8 +55,3 @@ export function emptyAccount(key: AccountKey, now: Date): Account {
 export function availableCredits(debt: number, usable: number): number {
   return debt > 0 ? -debt : usable
 }
-
-/** Do two keys name the same account? */
-export function sameAccount(a: AccountKey, b: AccountKey): boolean {
-  return a.userId === b.userId && a.creditType === b.creditType
-}

@@ -98,8 +98,9 @@ function auditTransactions({ account, transactions }: AccountHistory, expectEqua
     }
   })
   expectEqual('seq', 'seq of the account', account.seq, transactions.length)
+  const uses = new Map(transactions.map((transaction) => [transaction.id, transaction]))
   for (const [id, refunded] of refundedByUse) {
-    const use = transactions.find((transaction) => transaction.id === id)
+    const use = uses.get(id)
     if (use === undefined || refunded > -use.amount)
       expectEqual('refunds', `refunds of transaction ${id}`, refunded, -(use?.amount ?? 0))
   }

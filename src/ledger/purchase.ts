@@ -4,16 +4,7 @@ import type { AccountKey } from './account.js'
  * Where a purchase stands. `pending`: written, nobody has paid yet; `processing`: finished, the money is on its way;
  * `quarantined`: paid, but not what was sold, so a person has to look. Paid always wins over expired and failed.
  */
-export const PURCHASE_STATUSES = [
-  'pending',
-  'processing',
-  'fulfilled',
-  'refunded',
-  'expired',
-  'failed',
-  'quarantined',
-] as const
-export type PurchaseStatus = (typeof PURCHASE_STATUSES)[number]
+export type PurchaseStatus = 'pending' | 'processing' | 'fulfilled' | 'refunded' | 'expired' | 'failed' | 'quarantined'
 
 /**
  * One checkout of a package: a snapshot of what was sold, written before the provider is asked for a session. The

@@ -353,7 +353,8 @@ describe('a lock that another session holds', () => {
   it('is waited for through every driver, but not for long', { timeout: 20_000 }, async () => {
     const admin = new pg.Client({ connectionString: test.url })
     await admin.connect()
-    await admin.query('create table contended (id int); begin; lock table contended in access exclusive mode')
+    await admin.query('create table contended (id int)')
+    await admin.query('begin; lock table contended in access exclusive mode')
     const waits = Object.values({ ...onServer, ...throughDrizzle }).map(async (open) => {
       const opened = await open(test.url)
       const insert = opened.database.transaction((tx) => tx.query('insert into contended values (1)', []))

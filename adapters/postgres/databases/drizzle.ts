@@ -54,8 +54,7 @@ function throughDrizzle(db: DrizzleDatabase): SqlDatabase {
       const config = snapshot
         ? { isolationLevel: 'repeatable read', accessMode: 'read only' }
         : { isolationLevel: 'read committed' }
-      let outcome: { result: T } | undefined
-      let failure: { error: unknown } | undefined
+      const progress: { finished: boolean; failure?: { error: unknown } } = { finished: false }
       try {
         return await db.transaction(async (tx) => {
           try {
@@ -64,17 +63,21 @@ function throughDrizzle(db: DrizzleDatabase): SqlDatabase {
             const result = await work(executor)
             // Drizzle does not look at what COMMIT answers. After a failed statement this one fails, too.
             await executor.query('select 1', [])
-            outcome = { result }
+            progress.finished = true
             return result
           } catch (error) {
-            failure = { error }
+            progress.failure = { error }
             throw error
           }
         }, config)
       } catch (error) {
         // The work's own error, also when the ROLLBACK after it failed and hid it.
-        if (failure) throw failure.error
-        throw outcome && translateSqlError(error).mayHaveApplied ? new CommitUnknown({ cause: error }) : error
+        if (progress.failure) throw progress.failure.error
+        // Without an answer nothing is sure, even if this error says that it was never sent: it may be that of a
+        // ROLLBACK which Drizzle sends after a COMMIT that failed.
+        const { sqlState, mayHaveApplied } = translateSqlError(error)
+        const answered = sqlState !== undefined && !mayHaveApplied
+        throw progress.finished && !answered ? new CommitUnknown({ cause: error }) : error
       }
     },
 

@@ -120,7 +120,9 @@ class Transaction<T> {
     } catch (error) {
       // The work's own error, also when the ROLLBACK after it failed and hid it.
       if (failure) throw failure.error
-      throw this.#committing && translateSqlError(error).mayHaveApplied ? new CommitUnknown({ cause: error }) : error
+      const { sqlState, mayHaveApplied } = translateSqlError(error)
+      const answered = sqlState !== undefined && !mayHaveApplied
+      throw this.#committing && !answered ? new CommitUnknown({ cause: error }) : error
     } finally {
       clearTimeout(this.#timer)
     }

@@ -1,0 +1,62 @@
+import { v4 as uuidv4 } from 'uuid'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { CreditService } from '../../src/credit-service.js'
+import type { CreditStore, UserIdType } from '../../src/ports/store.js'
+import type { Bench } from './credit-store/bench.js'
+import { testCommands } from './credit-store/commands.js'
+import { testConcurrency } from './credit-store/concurrency.js'
+import { testGrants } from './credit-store/grants.js'
+import { testHistory } from './credit-store/history.js'
+import { testIdempotency } from './credit-store/idempotency.js'
+import { testPackages } from './credit-store/packages.js'
+import { testPurchases } from './credit-store/purchases.js'
+import { testRefunds } from './credit-store/refunds.js'
+import { testUsage } from './credit-store/usage.js'
+import { testVerification } from './credit-store/verification.js'
+import { testWrites } from './credit-store/writes.js'
+
+export interface CreditStoreSuiteOptions {
+  /** Makes a user, where the host's own table must know them first. Default: any id of the store's type. */
+  newUser?: () => Promise<string>
+}
+
+/** The contract of `CreditStore`, run against every store. No skip list: a store that fails does not ship. */
+export function testCreditStore(
+  name: string,
+  openStore: () => Promise<CreditStore>,
+  { newUser }: CreditStoreSuiteOptions = {},
+): void {
+  describe(`CreditStore contract: ${name}`, () => {
+    let store: CreditStore | undefined
+    beforeAll(async () => {
+      store = await openStore()
+    })
+    afterAll(() => store?.close())
+
+    const bench: Bench = {
+      get store() {
+        if (store === undefined) throw new Error('testCreditStore: the store is not open')
+        return store
+      },
+      newUser: newUser ?? (async () => newUserId(bench.store.userIdType)),
+      credits: (clock) =>
+        new CreditService({ store: bench.store, cache: null, ...(clock === undefined ? {} : { clock }) }),
+    }
+    testWrites(bench)
+    testIdempotency(bench)
+    testGrants(bench)
+    testRefunds(bench)
+    testHistory(bench)
+    testUsage(bench)
+    testConcurrency(bench)
+    testCommands(bench)
+    testVerification(bench)
+    testPackages(bench)
+    testPurchases(bench)
+  })
+}
+
+function newUserId(type: UserIdType): string {
+  if (type === 'integer' || type === 'bigint') return String(1 + Math.floor(Math.random() * 2_147_483_646))
+  return type === 'uuid' ? uuidv4() : `user-${uuidv4()}`
+}
