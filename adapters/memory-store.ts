@@ -46,7 +46,7 @@ interface KeptCommand {
 
 class MemoryStore implements CreditStore {
   readonly userIdType = 'text'
-  readonly shared = false
+  readonly memoryScope = {}
   readonly #ledgers = new Map<string, Ledger>()
   readonly #transactions = new Map<string, Transaction>()
   readonly #keys = new Map<string, KeptCommand>()

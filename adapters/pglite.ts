@@ -22,20 +22,23 @@ export interface PgliteStoreOptions {
  * a second process is refused (`StoreNotConfiguredError` naming the one that has it), since both would lose writes.
  */
 export function pgliteStore({ dataDir, client }: PgliteStoreOptions = {}): CreditStore {
-  const database =
-    client !== undefined ? pgliteDatabase(client) : dataDir === undefined ? openPGlite() : sharedDirectory(dataDir)
+  if (client !== undefined) return embeddedStore(pgliteDatabase(client), client)
+  return dataDir === undefined ? embeddedStore(openPGlite(), {}) : directoryStore(dataDir)
+}
+
+function embeddedStore(database: SqlDatabase, memoryScope: object): CreditStore {
   const migrated = lazyDatabase(async () => {
     await migrateDatabase(database, DEFAULT_SCHEMA)
     return database
   })
-  return sqlStore(migrated, ownTables(DEFAULT_SCHEMA), { shared: false })
+  return sqlStore(migrated, ownTables(DEFAULT_SCHEMA), memoryScope)
 }
 
-/** One open database per directory and process, ended when the last of its stores closes. */
-function sharedDirectory(dataDir: string): SqlDatabase {
-  return lazyDatabase(async () => {
-    const key = `pglite:${canonicalPath(dataDir)}`
-    const shared = registered(key, () => ({ database: openPGlite(dataDir), users: 0 }))
+/** One open database per directory and process, ended when the last store that used it closes. */
+function directoryStore(dataDir: string): CreditStore {
+  const key = `pglite:${canonicalPath(dataDir)}`
+  const shared = registered(key, () => ({ database: openPGlite(dataDir), users: 0 }))
+  const database = lazyDatabase(async () => {
     shared.users += 1
     return {
       ...shared.database,
@@ -47,6 +50,7 @@ function sharedDirectory(dataDir: string): SqlDatabase {
       },
     }
   })
+  return embeddedStore(database, shared)
 }
 
 /** One name for all spellings of a path; the directory may not be there yet. */

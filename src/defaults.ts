@@ -10,7 +10,7 @@ import { registered, unregister } from './registry.js'
 
 /**
  * The store of a service that was given none: `DATABASE_URL`, else PGlite in `CREDITS_DATA_DIR`, else PGlite in memory.
- * One per process, whoever asks. Ending it makes the next one who asks open it anew.
+ * One per process, whoever asks, until the last of them has closed it.
  *
  * @throws {StoreNotConfiguredError} Neither variable is set and `NODE_ENV` is `production`.
  */
@@ -19,17 +19,23 @@ export async function openDefaultStore(): Promise<CreditStore> {
   const url = process.env.DATABASE_URL || null
   const dataDir = process.env.CREDITS_DATA_DIR || null
   const key = `store:${url ?? dataDir ?? 'memory'}`
-  const opening = registered(key, () => openStore(url, dataDir))
+  const shared = registered(key, () => ({ opening: openStore(url, dataDir), users: 0 }))
+  shared.users += 1
+  const leave = (): boolean => {
+    shared.users -= 1
+    if (shared.users === 0) unregister(key, shared)
+    return shared.users === 0
+  }
   try {
-    const store = await opening
-    const close = store.close.bind(store)
-    store.close = async () => {
-      unregister(key, opening)
-      await close()
+    const store = await shared.opening
+    return {
+      ...store,
+      close: async () => {
+        if (leave()) await store.close()
+      },
     }
-    return store
   } catch (error) {
-    unregister(key, opening)
+    leave()
     throw error
   }
 }
@@ -58,8 +64,14 @@ function missingPackage(cause: unknown): never {
 
 /**
  * The cache of a service that was given none: 60 s in this process's memory for a store that only this process uses;
- * none for a shared one, since two processes would disagree.
+ * none for a shared one, since two processes would disagree. One per scope, so that two services never do.
  */
 export async function openDefaultCache(store: CreditStore): Promise<BalanceCache | null> {
-  return store.shared ? null : (await import('../adapters/memory-cache.js')).memoryCache()
+  const scope = store.memoryScope
+  if (scope === null) return null
+  const { memoryCache } = await import('../adapters/memory-cache.js')
+  const caches = registered('caches', () => new WeakMap<object, BalanceCache>())
+  const cache = caches.get(scope) ?? memoryCache()
+  caches.set(scope, cache)
+  return cache
 }

@@ -43,11 +43,11 @@ describe('the README', () => {
     const config = ts.readConfigFile(`${root}tsconfig.json`, (path) => ts.sys.readFile(path))
     const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root)
     const host = ts.createCompilerHost({ ...options, noUnusedLocals: false })
-    const { getSourceFile, fileExists } = host
-    host.fileExists = (path) => sources.has(path) || fileExists(path)
+    const disk = ts.createCompilerHost(options)
+    host.fileExists = (path) => sources.has(path) || disk.fileExists(path)
     host.getSourceFile = (path, target, ...rest) => {
       const code = sources.get(path)
-      return code === undefined ? getSourceFile(path, target, ...rest) : ts.createSourceFile(path, code, target)
+      return code === undefined ? disk.getSourceFile(path, target, ...rest) : ts.createSourceFile(path, code, target)
     }
     const program = ts.createProgram(
       [...sources.keys()],

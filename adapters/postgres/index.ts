@@ -32,5 +32,5 @@ export function postgresStore(db?: unknown, { schema, tables, prepare }: Postgre
     )
   }
   const sqlTables = tables === undefined ? ownTables(schema ?? DEFAULT_SCHEMA) : hostTables(tables)
-  return sqlStore(openDatabase(db, { prepare }), sqlTables, { shared: true })
+  return sqlStore(openDatabase(db, { prepare }), sqlTables, null)
 }

@@ -16,7 +16,7 @@ import type { SqlTables } from './sql-tables.js'
 import { hostTransaction, updateInHostTransaction, updateInOwnTransaction } from './update.js'
 
 /** The store on any Postgres, by whichever driver: statements here, rules in the ledger. */
-export function sqlStore(database: SqlDatabase, tables: SqlTables, { shared }: { shared: boolean }): CreditStore {
+export function sqlStore(database: SqlDatabase, tables: SqlTables, memoryScope: object | null): CreditStore {
   const read = async <R>(work: () => Promise<R>): Promise<R> => {
     try {
       return await work()
@@ -26,7 +26,7 @@ export function sqlStore(database: SqlDatabase, tables: SqlTables, { shared }: {
   }
   return {
     userIdType: tables.userIdType,
-    shared,
+    memoryScope,
     update: (command, decide, compare) =>
       command.tx === undefined
         ? updateInOwnTransaction(database, tables, command, decide, compare)

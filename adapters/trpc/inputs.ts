@@ -24,7 +24,7 @@ import {
  * creditkit's own errors, with its messages. Fields that are not named are dropped: `userId`, `actor` and `tx` of a
  * client never arrive.
  */
-export interface WireInput<In, Out = In> {
+interface WireInput<In, Out = In> {
   readonly _input: In
   readonly _output: Out
   parse(value: unknown): Out

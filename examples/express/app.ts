@@ -35,7 +35,7 @@ app.post('/buy', async (req, res) => {
 
 // Buyers often arrive before the webhook does: `verifyCheckout` asks Stripe, and fulfils what is paid.
 app.get('/success', async (req, res) => {
-  const sessionId = String(req.query.session_id)
+  const { session_id: sessionId = '' } = req.query as { session_id?: string }
   const { status, metadata } = await credits.marketplace.verifyCheckout({ userId: signedInUser(req), sessionId })
   res.send(successPage(status, metadata.creditAmount))
 })
@@ -55,7 +55,10 @@ app.post('/api/enrich', async (req, res) => {
 })
 
 app.use((error: unknown, _req: Request, res: Response, next: NextFunction) => {
-  if (!isCreditError(error)) return next(error)
+  if (!isCreditError(error)) {
+    next(error)
+    return
+  }
   const { httpStatus } = ERROR_CODES[error.code] // 402 when credits are short, 400 for bad input, …
   const shortfall = error instanceof InsufficientCreditsError ? { shortfall: error.shortfall } : {}
   res.status(httpStatus).json({ error: error.code, message: error.message, ...shortfall })

@@ -137,8 +137,11 @@ export type UserIdType = 'text' | 'integer' | 'bigint' | 'uuid'
  */
 export interface CreditStore extends PackageStore, PurchaseStore {
   readonly userIdType: UserIdType
-  /** Can several processes share it? Then a cache in one process's memory would show old balances. */
-  readonly shared: boolean
+  /**
+   * Stores with the same scope show the same balances, and only this process changes them, so one cache in its memory can
+   * serve them all. Null: other processes may change them, too, and a cache in memory would show old balances.
+   */
+  readonly memoryScope: object | null
 
   /**
    * Lock what the command names, hand its state to `decide`, and write what it returns: all of it or nothing.

@@ -2,7 +2,4 @@ import { testCreditStore } from '../conformance/index.js'
 import { openStoreOn, viaConnectionString, viaPool } from './real-databases.js'
 
 testCreditStore('postgresStore on a pg Pool', () => openStoreOn(viaPool))
-testCreditStore('postgresStore on a pg Pool, without prepared statements', () =>
-  openStoreOn(viaPool, { prepare: false }),
-)
 testCreditStore('postgresStore on a connection string', () => openStoreOn(viaConnectionString))

@@ -4,7 +4,7 @@ import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
 import pg from 'pg'
 import postgres from 'postgres'
-import { migrate, postgresStore, type PostgresStoreOptions } from '../../adapters/postgres/index.js'
+import { migrate, postgresStore } from '../../adapters/postgres/index.js'
 import type { CreditStore } from '../../src/ports/store.js'
 import { createTestDatabase } from '../support/postgres.js'
 
@@ -57,11 +57,11 @@ export function hidingTheClient(open: OpenHostDatabase): OpenHostDatabase {
 }
 
 /** A store on a database of its own, with its tables made; closing it drops the database. */
-export async function openStoreOn(open: OpenHostDatabase, options: PostgresStoreOptions = {}): Promise<CreditStore> {
+export async function openStoreOn(open: OpenHostDatabase): Promise<CreditStore> {
   const database = await createTestDatabase()
   const host = await open(database.url)
   await migrate(host.db)
-  const store = postgresStore(host.db, options)
+  const store = postgresStore(host.db)
   const close = store.close.bind(store)
   store.close = async () => {
     await close()

@@ -11,7 +11,7 @@ import { type Caller, createAppRouter } from 'creditkit/adapters/trpc'
 import { type FakeStripe, fakeStripe } from 'creditkit/testing'
 
 /** What the host of these tests puts into its context: who it says is calling. */
-export interface Context {
+interface Context {
   caller: Caller | null
 }
 
@@ -25,7 +25,7 @@ export function openRouter(credits: CreditService) {
 }
 
 /** The same on a host that forgot to say who is calling. */
-export function openRouterWithoutAuthenticate(credits: CreditService): ReturnType<typeof openRouter> {
+function openRouterWithoutAuthenticate(credits: CreditService): ReturnType<typeof openRouter> {
   return createAppRouter({ ...own, credits })
 }
 

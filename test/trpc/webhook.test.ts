@@ -93,23 +93,20 @@ describe('stripeWebhook.handleWebhook as a procedure', () => {
   it('refuses what is not signed, signed by somebody else, altered, or too old', async () => {
     const secret = shop.stripe.webhookSecret
     const attempt = async (signingSecret: string, timestamp?: number, change = (body: string) => body) => {
-      const signed = await signedWebhook(
-        { object: 'event' },
-        signingSecret,
-        timestamp === undefined ? {} : { timestamp },
-      )
+      const dated = timestamp === undefined ? {} : { timestamp }
+      const signed = await signedWebhook({ object: 'event' }, signingSecret, dated)
       const signature = signed.headers.get('stripe-signature') ?? ''
       const rawBody = change(await signed.text())
       return refusal(shop.client(null).stripeWebhook.handleWebhook.mutate({ rawBody, signature }))
     }
     const unsigned = { rawBody: '{"object":"event"}', signature: 'a\nb ☃' }
-    const forged = [
-      await attempt('whsec_guessed'),
-      await attempt(secret, undefined, (body) => `${body} `),
-      await refusal(shop.client(null).stripeWebhook.handleWebhook.mutate(unsigned)),
-    ]
-    for (const answer of forged) expect(answer).toMatch(/^BAD_REQUEST: Webhook signature verification failed/)
-    expect(await attempt(secret, Math.floor(Date.now() / 1000) - 600)).toMatch(/^BAD_REQUEST: .*600 seconds ago/)
+    shop.errors.splice(0)
+    await attempt('whsec_guessed')
+    await attempt(secret, undefined, (body) => `${body} `)
+    await attempt(secret, Math.floor(Date.now() / 1000) - 600)
+    await refusal(shop.client(null).stripeWebhook.handleWebhook.mutate(unsigned))
+    const invalid = { code: 'BAD_REQUEST', cause: { code: 'WEBHOOK_SIGNATURE_INVALID' } }
+    expect(shop.errors).toMatchObject([invalid, invalid, invalid, invalid])
   })
 
   it("does not take the guide's parsed `event`, which anybody could write", async () => {

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { expect } from 'vitest'
-import { CreditService } from '../../../src/credit-service.js'
+import type { CreditService } from '../../../src/credit-service.js'
 import type { Account, AccountKey } from '../../../src/ledger/account.js'
 import { addCredits, type CommandDetails } from '../../../src/ledger/add.js'
 import { deductCredits } from '../../../src/ledger/deduct.js'

@@ -10,7 +10,7 @@ export function testCommands(bench: Bench): void {
   const newAccount = async () => ({ userId: await bench.newUser(), creditType: 'calling' })
 
   describe('a command', () => {
-    it('is decided with the time it brings, or with the store\u0027s own', async () => {
+    it("is decided with the time it brings, or with the store's own", async () => {
       const key = await newAccount()
       const seen: Date[] = []
       const noting = (_state: State, now: Date) => {

@@ -57,7 +57,7 @@ export function testHistory(bench: Bench): void {
       expect(await credits.getTransactionHistory(userId, 'calling', 2, 1)).toEqual(calling.slice(1, 3))
     })
 
-    it('is empty for somebody unknown, and shows nobody else\u0027s rows', async () => {
+    it("is empty for somebody unknown, and shows nobody else's rows", async () => {
       const { credits } = await busyUser()
       expect(await credits.getTransactionHistory(await bench.newUser())).toEqual([])
     })

@@ -103,7 +103,7 @@ export function testPurchases(bench: Bench): void {
       expect(outcome).toMatchObject({ status: 'applied', result: 0 })
     })
 
-    it('are changed by one command at a time: nobody\u0027s step is lost', async () => {
+    it("are changed by one command at a time: nobody's step is lost", async () => {
       const purchase = await newPurchase()
       await write([purchase])
       const step = async () => {

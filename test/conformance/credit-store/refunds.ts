@@ -103,9 +103,9 @@ export function testRefunds(bench: Bench): void {
       await credits.addCredits(userId, 50, 'calling', 'Welcome')
       const { id } = await credits.deductCredits(userId, 20, 'calling', 'Call')
       const ids = ['1e3', '9223372036854775808', '', '01936f0e-0000-7000-8000-000000000000', "' or 1=1"]
-      const refusals = ids.map((transactionId) => credits.refundCredits({ transactionId }))
-      refusals.push(credits.refundCredits({ transactionId: id, userId: other }))
-      for (const refusal of refusals) {
+      const inputs = [...ids.map((transactionId) => ({ transactionId })), { transactionId: id, userId: other }]
+      for (const input of inputs) {
+        const refusal = credits.refundCredits(input)
         await expect(refusal).rejects.toBeInstanceOf(TransactionNotFoundError)
         await expect(refusal).rejects.toThrow(/^Transaction not found$/)
       }
