@@ -52,6 +52,8 @@ class MemoryStore implements CreditStore {
   readonly #keys = new Map<string, KeptCommand>()
   readonly #packages = new Map<number, CreditPackage>()
   readonly #purchases = new Map<string, Purchase>()
+  /** Session and payment ids, each with the purchase that named it first. */
+  readonly #references = new Map<string, string>()
   readonly #facts = new Map<string, PaymentFact>()
 
   async update<R>(
@@ -180,13 +182,11 @@ class MemoryStore implements CreditStore {
   }
 
   async findPurchase(reference: PurchaseReference): Promise<Purchase | null> {
-    const found = [...this.#purchases.values()].find((purchase) => {
-      if ('id' in reference) return purchase.id === reference.id
-      return 'sessionId' in reference
-        ? purchase.sessionId === reference.sessionId
-        : purchase.paymentId === reference.paymentId
-    })
-    return found === undefined ? null : structuredClone(found)
+    const id =
+      'id' in reference
+        ? reference.id
+        : this.#references.get('sessionId' in reference ? reference.sessionId : reference.paymentId)
+    return structuredClone((id === undefined ? undefined : this.#purchases.get(id)) ?? null)
   }
 
   async recordWebhookEvent(): Promise<void> {
@@ -225,8 +225,11 @@ class MemoryStore implements CreditStore {
   /** Always all grants that may matter: more than was asked for is allowed. */
   #accountState(key: AccountKey, load: StateQuery, now: Date): AccountState {
     const ledger = this.#ledgers.get(ledgerKey(key))
-    if (ledger === undefined)
-      return { account: emptyAccount(key, now), grants: [], usable: 0, nextDueAt: null, history: null }
+    if (ledger === undefined) {
+      const account = emptyAccount(key, now)
+      const history = { account, grants: [], transactions: [], heldByHolds: 0 }
+      return { account, grants: [], usable: 0, nextDueAt: null, history: load.history === true ? history : null }
+    }
     const grants = trueGrants(ledger)
     return {
       account: ledger.account,
@@ -251,7 +254,12 @@ class MemoryStore implements CreditStore {
       for (const transaction of transactions) this.#transactions.set(transaction.id, transaction)
       for (const grant of [...newGrants, ...changedGrants]) ledger.grants.set(grant.id, grant)
     }
-    for (const purchase of decision.purchases ?? []) this.#purchases.set(purchase.id, purchase)
+    for (const purchase of decision.purchases ?? []) {
+      this.#purchases.set(purchase.id, purchase)
+      for (const reference of [purchase.sessionId, purchase.paymentId]) {
+        if (reference !== null && !this.#references.has(reference)) this.#references.set(reference, purchase.id)
+      }
+    }
     for (const fact of decision.facts ?? []) this.#facts.set(`${fact.purchaseId}/${fact.id}`, fact)
     if (command.key === null) return
     const { main, keptResult } = decision

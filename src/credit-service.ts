@@ -220,7 +220,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
           amount,
           referenceId,
           referenceType,
-          description: reason ?? `Refund: ${description}`.slice(0, 2000),
+          description: reason ?? `Refund: ${description}`.slice(0, 2000).toWellFormed(),
         })
       },
     )

@@ -1,8 +1,10 @@
 import * as z from 'zod'
 import { InvalidInputError } from './errors.js'
+import { creditTypeName } from './inputs.js'
 import type { TransactionPosition } from './ports/store.js'
 
-const cursorShape = z.tuple([z.int(), z.int(), z.string()])
+/** Milliseconds a Date can hold, a transaction's number, a credit type. */
+const cursorShape = z.tuple([z.int().min(0).max(8.64e15), z.int().min(0), creditTypeName])
 
 /** An opaque mark of a place in a list of transactions. */
 export function encodeCursor({ createdAt, seq, creditType }: TransactionPosition): string {

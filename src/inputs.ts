@@ -127,17 +127,25 @@ export const historyInput = z.object({
   offset: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
 })
 
-export const listTransactionsInput = z.object({
-  userId,
-  creditType,
-  transactionType: z.enum(TRANSACTION_TYPES).optional(),
-  from: optional(moment),
-  to: optional(moment),
-  limit: pageSize.default(50),
-  cursor: z.string().max(500).nullish(),
-})
+const isRange = ({ from, to }: { from: Date | null; to: Date | null }): boolean =>
+  from === null || to === null || from <= to
+const notARange = { path: ['to'], message: 'must not be before the beginning of the range' }
 
-export const usageInput = accountInput.extend({ from: optional(moment), to: optional(moment) })
+export const listTransactionsInput = z
+  .object({
+    userId,
+    creditType,
+    transactionType: z.enum(TRANSACTION_TYPES).optional(),
+    from: optional(moment),
+    to: optional(moment),
+    limit: pageSize.default(50),
+    cursor: z.string().max(500).nullish(),
+  })
+  .refine(isRange, notARange)
+
+export const usageInput = accountInput
+  .extend({ from: optional(moment), to: optional(moment) })
+  .refine(isRange, notARange)
 
 export const verifyInput = z.object({ userId: userId.optional() })
 

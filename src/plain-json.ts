@@ -31,7 +31,7 @@ function findProblem(value: unknown, depth: number, parents: Set<object>): strin
   if (typeof value !== 'object') return `must not hold a ${typeof value}`
   if (depth > MAX_DEPTH) return `must be at most ${MAX_DEPTH} levels deep`
   if (parents.has(value)) return 'must not be circular'
-  if (!Array.isArray(value) && !isPlainObject(value)) return 'must hold only plain objects and arrays'
+  if (Array.isArray(value) ? 'toJSON' in value : !isPlainObject(value)) return 'must hold only plain objects and arrays'
   parents.add(value)
   for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(value))) {
     if (Array.isArray(value) && key === 'length') continue

@@ -196,7 +196,8 @@ function chosenGrants({ names }: SqlTables, { grants }: Command['load'], withTra
           from ${names.creditOpenGrants} where ${ofAccount}
         ) ordered
         where (${USABLE} and remaining > 0 and covered - remaining <= (j->>'covering')::bigint)
-          or expires_at <= input.now${touched}`
+          or expires_at <= input.now
+          or id = (select head_grant_id from ${names.userCredits} where ${ofAccount})${touched}`
   const list = GRANT_COLUMNS.map(([, column]) => column).join(', ')
   const closed =
     grants === 'every' ? 'not open' : withTransactions ? 'not open and id in (select id from touched)' : null

@@ -104,7 +104,8 @@ async function attemptCommand<R>(
   onCreated: (keys: AccountKey[]) => unknown = () => undefined,
 ): Promise<Outcome<R>> {
   const purchases = await lockPurchases(sql, tables, command)
-  onCreated(await createAccounts(sql, tables, command))
+  const created = await createAccounts(sql, tables, command)
+  onCreated(created)
   const accounts = await lockAccounts(sql, tables, command)
   const loaded = await loadState(sql, tables, command, { accounts, purchases })
   const known = knownOutcome(command, loaded, compare)
@@ -120,6 +121,7 @@ async function attemptCommand<R>(
   const decision = refusable(() => decide(state, loaded.now))
   if (!(await writeDecision(sql, tables, command, decision, loaded.now)))
     throw new Raced('key or id was used meanwhile')
+  if (decision.accounts.length < created.length) await removeUntouched(sql, tables, created)
   return { status: 'applied', result: decision.result, accounts: decision.accounts.map(({ account }) => account) }
 }
 
@@ -193,7 +195,7 @@ async function lockAccounts(
   )
 }
 
-/** Take back the rows that a refused command made in the host's transaction. */
+/** Take back the rows that this command made and its decision left alone. */
 async function removeUntouched(
   sql: SqlExecutor,
   { names, userIdType }: SqlTables,

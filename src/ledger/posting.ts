@@ -67,7 +67,7 @@ export class Posting {
     this.#nextDueAt = state.nextDueAt
     this.#newId = newId
     this.now = now
-    for (const grant of this.#grants.values()) this.#writeOff(grant)
+    for (const grant of [...this.#grants.values()].sort(compareBurnDown)) this.#writeOff(grant)
   }
 
   get key(): AccountKey {

@@ -12,8 +12,8 @@ import type { PurchaseStore } from './purchase-store.js'
  */
 export interface StateQuery {
   /**
-   * Open grants, for every account of the command. `{ covering: n }`: in burn-down order, as many usable ones as cover
-   * `n` credits, and one more when they cover it exactly. `'open'`: all open ones. `'every'`: closed ones too.
+   * Open grants, for every account of the command. `{ covering: n }`: the account's head, and in burn-down order as many
+   * usable ones as cover `n` credits, and one more when they cover it exactly. `'open'`: all open ones. `'every'`: closed ones too.
    */
   grants: { covering: number } | 'open' | 'every'
   /** Transactions by id, each with its corrections (`relatedId`), from the command's accounts. */
@@ -32,7 +32,7 @@ export interface Command {
   key: string | null
   /** What was asked, to tell a repeated key from a misused one. */
   request: CommandRequest
-  /** Accounts to lock; those that don't exist are created, unless the command is refused. */
+  /** Accounts to lock; those that don't exist are created, unless the decision leaves them alone or is refused. */
   accounts: readonly AccountKey[]
   /** Purchases to lock, before the accounts. */
   purchases?: readonly { userId: string; id: string }[]

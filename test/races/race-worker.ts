@@ -1,0 +1,73 @@
+import pg from 'pg'
+import { postgresStore } from '../../adapters/postgres/index.js'
+import { CreditService } from '../../src/index.js'
+import type { RaceCall, RaceJob, RaceOutcome } from './racers.js'
+
+/*
+ * One of the processes that race: several clients on a pool of their own. Warms its connections, then waits for the
+ * whistle, so that the calls of all processes overlap.
+ */
+let service: { url: string; unlocked: boolean; credits: CreditService; pool: pg.Pool } | undefined
+
+process.on('message', (message: { prepare: RaceJob } | { go: RaceCall[] }) => {
+  const work = 'prepare' in message ? prepare(message.prepare) : runAll(message.go)
+  work.then(
+    (answer) => process.send?.(answer),
+    (error: unknown) => process.send?.({ failed: String(error) }),
+  )
+})
+process.send?.('started')
+
+async function prepare({ url, unlocked, clients }: RaceJob): Promise<'ready'> {
+  if (service?.url !== url || service.unlocked !== unlocked) {
+    await service?.pool.end()
+    const pool = new pg.Pool({ connectionString: url, max: clients })
+    const store = postgresStore(unlocked ? withoutLocks(pool) : pool)
+    service = { url, unlocked, pool, credits: new CreditService({ store, cache: null }) }
+  }
+  const { pool } = service
+  await Promise.all(Array.from({ length: clients }, () => pool.query('select pg_sleep(0.01)')))
+  return 'ready'
+}
+
+async function runAll(calls: RaceCall[]): Promise<RaceOutcome[]> {
+  if (service === undefined) throw new Error('race-worker: prepare comes first')
+  const { credits } = service
+  return Promise.all(calls.map((call) => runOne(credits, call)))
+}
+
+async function runOne(credits: CreditService, call: RaceCall): Promise<RaceOutcome> {
+  try {
+    const { id, replayed } =
+      'transactionId' in call
+        ? await credits.refundCredits(call)
+        : call.operation === 'add'
+          ? await credits.addCredits({ ...call, creditType: 'calling', description: 'Race' })
+          : await credits.deductCredits({ ...call, creditType: 'calling', description: 'Race' })
+    return { ok: true, id, replayed }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    return { ok: false, code }
+  }
+}
+
+/** The negative control: a pool whose statements have lost their row locks, and are the same otherwise. */
+function withoutLocks(pool: pg.Pool): pg.Pool {
+  return replacing(pool, 'connect', async () => {
+    const client = await pool.connect()
+    return replacing(client, 'query', ({ text, name: _name, ...rest }: pg.QueryConfig) =>
+      client.query({ ...rest, text: text.replace(/ for update( of \w+)?/gi, '') }),
+    )
+  })
+}
+
+/** The same object with one method of its own. */
+function replacing<T extends object>(object: T, method: keyof T, replacement: unknown): T {
+  return new Proxy(object, {
+    get: (target, property) => {
+      if (property === method) return replacement
+      const value: unknown = Reflect.get(target, property)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}

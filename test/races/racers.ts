@@ -1,0 +1,84 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+export interface RaceJob {
+  url: string
+  /** Take the row locks out of every statement: the negative control. */
+  unlocked: boolean
+  /** Connections of one process. */
+  clients: number
+}
+
+export type RaceCall =
+  { operation: 'add' | 'deduct'; userId: string; amount: number; idempotencyKey?: string } | { transactionId: string }
+
+export type RaceOutcome = { ok: true; id: string; replayed: boolean } | { ok: false; code: string }
+
+export interface Racers {
+  /** Deal the calls out to all processes, and run everything at one instant. */
+  race(url: string, calls: readonly RaceCall[], options?: { unlocked?: boolean }): Promise<RaceOutcome[]>
+  end(): Promise<void>
+}
+
+const PROCESSES = 4
+const CLIENTS_PER_PROCESS = 8
+
+/** Four processes with eight clients each: 32 callers that share nothing but the database. */
+export async function startRacers(): Promise<Racers> {
+  const workers = await Promise.all(
+    Array.from({ length: PROCESSES }, async () => {
+      const path = fileURLToPath(new URL('./race-worker.ts', import.meta.url))
+      const worker = fork(path, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+      await answer(worker)
+      return worker
+    }),
+  )
+  const ask = async (worker: ChildProcess, message: { prepare: RaceJob } | { go: RaceCall[] }): Promise<unknown> => {
+    const answered = answer(worker)
+    worker.send(message)
+    return answered
+  }
+  return {
+    race: async (url, calls, { unlocked = false } = {}) => {
+      const job = { url, unlocked, clients: CLIENTS_PER_PROCESS }
+      await Promise.all(workers.map((worker) => ask(worker, { prepare: job })))
+      const dealt = workers.map((_, index) => calls.filter((_call, position) => position % PROCESSES === index))
+      const answers = await Promise.all(workers.map((worker, index) => ask(worker, { go: dealt[index] ?? [] })))
+      // The worker's answer to `go`; its shape is written in race-worker.ts.
+      return (answers as RaceOutcome[][]).flat()
+    },
+    end: async () => {
+      await Promise.all(
+        workers.map((worker) => {
+          const exited = once(worker, 'exit')
+          worker.kill()
+          return exited
+        }),
+      )
+    },
+  }
+}
+
+/** The next message of a process. */
+async function answer(worker: ChildProcess): Promise<unknown> {
+  const message = await new Promise<unknown>((resolve, reject) => {
+    const ended = (code: number | null) => reject(new Error(`a racing process ended with ${String(code)}`))
+    worker.once('exit', ended)
+    worker.once('message', (received) => {
+      worker.off('exit', ended)
+      resolve(received)
+    })
+  })
+  if (typeof message === 'object' && message !== null && 'failed' in message) {
+    throw new Error(`a racing process failed: ${String(message.failed)}`)
+  }
+  return message
+}
+
+/** How many succeeded, and how often each error came. */
+export function tally(outcomes: readonly RaceOutcome[]): { succeeded: number; codes: Record<string, number> } {
+  const codes: Record<string, number> = {}
+  for (const outcome of outcomes) if (!outcome.ok) codes[outcome.code] = (codes[outcome.code] ?? 0) + 1
+  return { succeeded: outcomes.filter(({ ok }) => ok).length, codes }
+}
