@@ -43,6 +43,12 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  { files: ['.config/*.js'], languageOptions: { globals: { URL: 'readonly' } } },
+  // The examples stand for themselves: linted with the project's types all the same.
+  {
+    files: ['examples/express/**/*.ts', 'examples/hono/**/*.ts'],
+    languageOptions: { parserOptions: { projectService: false, project: ['./tsconfig.json'] } },
+  },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/defaults.ts'],

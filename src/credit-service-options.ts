@@ -8,17 +8,17 @@ import type { CreditStore } from './ports/store.js'
 
 export interface CreditServiceOptions<T extends string = DefaultCreditType> {
   /** The kinds of credit there are. Default: enrichment, calling, scraping. */
-  creditTypes?: readonly T[]
+  creditTypes?: readonly T[] | undefined
   /** Default: `DATABASE_URL`, else PGlite in `CREDITS_DATA_DIR`, else PGlite in memory (refused in production). */
-  store?: CreditStore
+  store?: CreditStore | undefined
   /** Remembers balances for display. Default: 60 s in memory for embedded stores, none for shared ones; null: none. */
-  cache?: BalanceCache | null
+  cache?: BalanceCache | null | undefined
   /** The till. Default: none, and everything about buying throws `PaymentsNotConfiguredError`. */
-  payments?: PaymentProvider
+  payments?: PaymentProvider | undefined
   /** What a payment refund does with credits that were spent. Default `debt`: the next credits repay it. */
-  clawbackPolicy?: ClawbackPolicy
+  clawbackPolicy?: ClawbackPolicy | undefined
   /** A clock instead of the database's, for tests; balances are not cached then. */
-  clock?: Clock
+  clock?: Clock | undefined
   /** Where we report what no caller waits for. Default: warnings and errors on the console. */
-  logger?: Logger
+  logger?: Logger | undefined
 }

@@ -103,15 +103,17 @@ function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array 
 }
 
 function failure(error: unknown, event: VerifiedEvent | undefined, logger: Logger): Response {
-  const details = { eventId: event?.eventId, type: event?.type, err: error }
+  const details = { eventId: event?.eventId, type: event?.type }
   if (!isCreditError(error)) {
-    logger.error(details, 'webhook failed: unexpected error')
+    logger.error({ ...details, err: error }, 'webhook failed: unexpected error')
     return answer(500, { error: 'INTERNAL_ERROR', message: 'The webhook could not be processed' })
   }
-  const { httpStatus, retryable } = ERROR_CODES[error.code]
-  const level = httpStatus >= 500 && !retryable ? 'error' : 'warn'
-  logger[level]({ ...details, code: error.code }, `webhook failed: ${error.message}`)
-  return answer(httpStatus, { error: error.code, message: error.message })
+  const { code, message } = error
+  const { httpStatus, retryable } = ERROR_CODES[code]
+  // Anybody can send a forgery: it gets one line, and no stack.
+  if (httpStatus < 500) logger.warn({ ...details, code }, `webhook refused: ${message}`)
+  else logger[retryable ? 'warn' : 'error']({ ...details, code, err: error }, `webhook failed: ${message}`)
+  return answer(httpStatus, { error: code, message })
 }
 
 function tooLarge(maxBytes: number): Response {
