@@ -3,9 +3,9 @@ import type { BalanceCache } from '../src/ports/cache.js'
 
 export interface MemoryCacheOptions {
   /** How long a balance, or the memory that it was invalidated, is kept at most. Default 60. */
-  ttlSeconds?: number
+  ttlSeconds?: number | undefined
   /** How many accounts are remembered; the least recently used are forgotten first. Default 10,000 (about 2 MB). */
-  maxEntries?: number
+  maxEntries?: number | undefined
 }
 
 /** What is known of one key. It outlives the balance in it, so that an older balance can't come back. */

@@ -1,7 +1,7 @@
 import { type Account, type AccountKey, availableCredits, emptyAccount } from '../src/ledger/account.js'
 import type { AccountHistory } from '../src/ledger/audit.js'
 import type { Decision, State } from '../src/ledger/decision.js'
-import { type Grant, isUsable } from '../src/ledger/grant.js'
+import { type Grant, isUsable, nextChange } from '../src/ledger/grant.js'
 import type { AccountState } from '../src/ledger/posting.js'
 import type { PaymentFact, Purchase } from '../src/ledger/purchase.js'
 import type { JsonObject, Transaction } from '../src/ledger/transaction.js'
@@ -71,7 +71,7 @@ class MemoryStore implements CreditStore {
     if (field !== null) return { status: 'conflict', field }
     if (known !== undefined) {
       const { transaction, keptResult } = structuredClone(known)
-      return { status: 'replayed', transaction, keptResult }
+      return { status: 'replayed', transaction, keptResult, accounts: this.#accounts(command) }
     }
     const now = command.now ?? new Date()
     const decision = decide(structuredClone(this.#load(command, now)), now)
@@ -160,8 +160,13 @@ class MemoryStore implements CreditStore {
     return structuredClone(this.#packages.get(id) ?? null)
   }
 
-  async savePackage(draft: PackageDraft, now: Date | null): Promise<CreditPackage> {
+  async savePackage(
+    draft: PackageDraft,
+    whenKeyExists: 'replace' | 'refuse',
+    now: Date | null,
+  ): Promise<CreditPackage | null> {
     const existing = draft.key === null ? undefined : [...this.#packages.values()].find(({ key }) => key === draft.key)
+    if (existing !== undefined && whenKeyExists === 'refuse') return null
     const at = now ?? new Date()
     const row = {
       ...structuredClone(draft),
@@ -204,6 +209,10 @@ class MemoryStore implements CreditStore {
     return transaction === undefined ? undefined : { transaction, request: transaction.request, keptResult: null }
   }
 
+  #accounts({ accounts }: Command): Account[] {
+    return accounts.flatMap((key) => structuredClone(this.#ledgers.get(ledgerKey(key))?.account ?? []))
+  }
+
   #load(command: Command, now: Date): State {
     return {
       accounts: command.accounts.map((key) => this.#accountState(key, command.load, now)),
@@ -235,7 +244,7 @@ class MemoryStore implements CreditStore {
       account: ledger.account,
       grants,
       usable: usableCredits(grants, now),
-      nextDueAt: nextDueAt(grants, now),
+      nextDueAt: nextChange(grants, now),
       history: load.history === true ? this.#history(ledger) : null,
     }
   }
@@ -275,7 +284,7 @@ class MemoryStore implements CreditStore {
     const ledger = this.#ledgers.get(ledgerKey(key))
     const account = ledger?.account ?? emptyAccount(key, now)
     const grants = ledger === undefined ? [] : trueGrants(ledger)
-    const dueAt = nextDueAt(grants, now)
+    const dueAt = nextChange(grants, now)
     const expiries = grants
       .filter((grant) => grant.remaining > 0 && isUsable(grant, now))
       .flatMap(({ expiresAt }) => expiresAt ?? [])
@@ -315,12 +324,6 @@ function trueGrants({ account, grants }: Ledger): Grant[] {
 
 function usableCredits(grants: Grant[], now: Date): number {
   return grants.filter((grant) => isUsable(grant, now)).reduce((sum, grant) => sum + grant.remaining, 0)
-}
-
-function nextDueAt(grants: Grant[], now: Date): Date | null {
-  const times = grants.filter(({ open }) => open).flatMap(({ effectiveAt, expiresAt }) => [effectiveAt, expiresAt])
-  const upcoming = times.filter((time) => time !== null).filter((time) => time > now)
-  return upcoming.sort((a, b) => a.getTime() - b.getTime())[0] ?? null
 }
 
 function compareNewestFirst(a: TransactionPosition, b: TransactionPosition): number {

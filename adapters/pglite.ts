@@ -11,9 +11,12 @@ import { sqlStore } from './postgres/store.js'
 
 export interface PgliteStoreOptions {
   /** Where the database's files are. Default: in memory, gone with the process. */
-  dataDir?: string
-  /** A PGlite instance of the host to share; it stays open when the store closes. */
-  client?: PGliteInstance
+  dataDir?: string | undefined
+  /**
+   * A PGlite instance of the host to share; it stays open when the store closes. The first call makes the tables, so it
+   * must not be one inside a transaction of the host.
+   */
+  client?: PGliteInstance | undefined
 }
 
 /**
@@ -36,9 +39,10 @@ function embeddedStore(database: SqlDatabase, memoryScope: object): CreditStore 
 
 /** One open database per directory and process, ended when the last store that used it closes. */
 function directoryStore(dataDir: string): CreditStore {
-  const key = `pglite:${canonicalPath(dataDir)}`
-  const shared = registered(key, () => ({ database: openPGlite(dataDir), users: 0 }))
+  const path = canonicalPath(dataDir)
+  const key = `pglite:${path}`
   const database = lazyDatabase(async () => {
+    const shared = registered(key, () => ({ database: openPGlite(dataDir), users: 0 }))
     shared.users += 1
     return {
       ...shared.database,
@@ -50,7 +54,8 @@ function directoryStore(dataDir: string): CreditStore {
       },
     }
   })
-  return embeddedStore(database, shared)
+  const memoryScope = registered(`pglite-scope:${path}`, () => ({}))
+  return embeddedStore(database, memoryScope)
 }
 
 /** One name for all spellings of a path; the directory may not be there yet. */

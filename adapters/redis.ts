@@ -9,11 +9,11 @@ export type { RedisClient } from './redis/client.js'
 
 export interface RedisCacheOptions {
   /** How long a balance, or the memory that it was invalidated, is kept at most. Default 60. */
-  ttlSeconds?: number
+  ttlSeconds?: number | undefined
   /** How long one call may wait for Redis, in milliseconds. Default 250. */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /** Put before every key. Default empty, so keys are `user_credits:{userId}:{creditType}`. */
-  keyPrefix?: string
+  keyPrefix?: string | undefined
 }
 
 /** Pause between two tries to tell Redis what it missed. */

@@ -1,4 +1,5 @@
 import type { AnyTRPCRootTypes } from '@trpc/server'
+import type { LastCreditType } from '../src/credit-types.js'
 import { wireInputs } from './trpc/inputs.js'
 import type { CreditsRouterOptions } from './trpc/options.js'
 import { procedures } from './trpc/procedures.js'
@@ -29,7 +30,7 @@ export function createCreditsRouter<
     /** Credits available now, as one number. */
     getBalance: user
       .input(inputs.getBalance)
-      .query(({ ctx, input }) => credits.getBalance(ctx.caller.userId, input.creditType)),
+      .query(({ ctx, input }) => credits.getBalance(ctx.caller.userId, ...last<T>(input.creditType))),
     checkBalance: user
       .input(inputs.checkBalance)
       .query(({ ctx, input }) => credits.checkBalance(ctx.caller.userId, input.creditType, input.required)),
@@ -41,7 +42,7 @@ export function createCreditsRouter<
     getUsageStats: user
       .input(inputs.getUsageStats)
       .query(({ ctx, input }) =>
-        credits.getUsageStats(ctx.caller.userId, input.creditType, input.startDate, input.endDate),
+        credits.getUsageStats(ctx.caller.userId, ...last<T>(input.creditType), input.startDate, input.endDate),
       ),
     /** Public. Packages that are not on sale are shown to administrators who ask for them, and to nobody else. */
     getPackages: open.input(inputs.getPackages).query(async ({ ctx, input }) =>
@@ -131,4 +132,9 @@ export function createAppRouter<
     marketplace: createMarketplaceRouter(options),
     stripeWebhook: createStripeWebhookRouter(options),
   })
+}
+
+/** A credit type as the service's last argument. Whether it may be missing is known only when T is: the service checks. */
+function last<T extends string>(creditType: T | undefined): LastCreditType<T> {
+  return [creditType] as LastCreditType<T>
 }

@@ -1,4 +1,4 @@
-import type { Account, AccountKey } from './ledger/account.js'
+import type { AccountKey } from './ledger/account.js'
 import type { BalanceCache } from './ports/cache.js'
 import type { Logger } from './ports/logger.js'
 import type { CreditStore } from './ports/store.js'
@@ -33,8 +33,8 @@ export class Balances {
     return balance
   }
 
-  /** Let nobody read older than these rows, which have been written (or will be, when the host commits). */
-  async forget(accounts: readonly Account[]): Promise<void> {
+  /** Let nobody read older than these rows, as far as their version is known. */
+  async forget(accounts: readonly (AccountKey & { version?: number })[]): Promise<void> {
     await Promise.all(
       accounts.map((account) =>
         this.#attempt(undefined, (cache) => cache.invalidate(balanceCacheKey(account), account.version)),

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Balances } from './balances.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
-import { IdempotencyConflictError } from './errors.js'
+import { IdempotencyConflictError, isCreditError } from './errors.js'
 import type { AccountKey } from './ledger/account.js'
 import type { CommandDetails } from './ledger/add.js'
 import type { State } from './ledger/decision.js'
@@ -38,11 +38,16 @@ export class Commands {
     decide: Decide<R>,
     replayed: (outcome: Replayed) => R,
   ): Promise<R> {
-    const outcome = await store.update({ ...command, now: this.now() }, decide, firstDifference)
+    const updating = store.update({ ...command, now: this.now() }, decide, firstDifference)
+    const outcome = await updating.catch(async (error: unknown) => {
+      // It may have happened: what was remembered may be old.
+      if (isCreditError(error, 'OUTCOME_UNKNOWN')) await this.#balances.forget(command.accounts)
+      throw error
+    })
     if (outcome.status === 'conflict') throw new IdempotencyConflictError(outcome.field)
-    if (outcome.status === 'replayed') return replayed(outcome)
+    // Also after a replay: it may be our own retry of a write whose answer was lost.
     await this.#balances.forget(outcome.accounts)
-    return outcome.result
+    return outcome.status === 'replayed' ? replayed(outcome) : outcome.result
   }
 
   /** Run a command that writes one transaction of its own to one account. `beyond`: what was asked beside the columns. */
@@ -79,7 +84,8 @@ export class Commands {
       },
       ({ transaction }) => {
         if (transaction === null) throw new Error('Commands.write: the replayed command wrote no transaction')
-        return toCreditTransaction<T>(transaction, true)
+        // Under this call's own id it is this call's own write, found again after its answer was lost.
+        return toCreditTransaction<T>(transaction, transaction.id !== id)
       },
     )
   }

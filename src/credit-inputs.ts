@@ -7,9 +7,9 @@ export type UserId = string | number
 /** What every write takes. */
 export interface WriteOptions {
   /** Your name for this one intent, unique per user: a repeat returns the first result and has no second effect. */
-  idempotencyKey?: string | undefined
+  idempotencyKey?: string | null | undefined
   /** Who did it, where somebody did: an administrator, a job. */
-  actor?: string | undefined
+  actor?: string | null | undefined
   /** Plain JSON, at most 16 kB, kept with the transaction. */
   metadata?: Record<string, unknown> | null | undefined
   /** Your own Drizzle transaction: the write commits or rolls back with it. */
@@ -68,7 +68,7 @@ export interface RefundCreditsInput extends WriteOptions {
   /** Credits, a positive integer. Default: all that is left of the use. */
   amount?: number | undefined
   /** Kept as the description of the refund. */
-  reason?: string | undefined
+  reason?: string | null | undefined
   /** Where given, must own the transaction. */
   userId?: UserId | undefined
 }

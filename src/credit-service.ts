@@ -12,7 +12,13 @@ import type {
 import { type BalanceCheck, type CreditBalance, toCreditBalance } from './credit-balance.js'
 import type { CreditServiceOptions } from './credit-service-options.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
-import { CreditTypes, DEFAULT_CREDIT_TYPES, type DefaultCreditType } from './credit-types.js'
+import {
+  type CreditTypePosition,
+  CreditTypes,
+  DEFAULT_CREDIT_TYPES,
+  type DefaultCreditType,
+  type LastCreditType,
+} from './credit-types.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import { openDefaultCache, openDefaultStore } from './defaults.js'
 import { TransactionNotFoundError } from './errors.js'
@@ -64,7 +70,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
   }
 
   /** Credits available now; negative while there is debt; 0 for an unknown account. May be up to 60 s old (see `cache`). */
-  async getBalance(userId: UserId, creditType?: T): Promise<number> {
+  async getBalance(userId: UserId, ...[creditType]: LastCreditType<T>): Promise<number> {
     const { store, account } = await this.#account(inputs.parseInput(inputs.accountInput, { userId, creditType }))
     const { balances, commands } = await this.#open()
     return balances.read(store, account, commands.now())
@@ -81,7 +87,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
   }
 
   /** Would `required` credits be there? An answer for display, from the database: only a deduction decides. */
-  async checkBalance(userId: UserId, creditType: T | undefined, required: number): Promise<BalanceCheck> {
+  async checkBalance(userId: UserId, creditType: CreditTypePosition<T>, required: number): Promise<BalanceCheck> {
     const input = inputs.parseInput(inputs.checkBalanceInput, { userId, creditType, required })
     const { store, account } = await this.#account(input)
     const { balance } = await store.readBalance(account, (await this.#open()).commands.now())
@@ -301,9 +307,11 @@ export class CreditService<const T extends string = DefaultCreditType> {
   /** What an account was used for, half-open [startDate, endDate), UTC; default: from its first transaction until now. */
   async getUsageStats(
     userId: UserId,
-    creditType?: T,
-    startDate?: Date | null,
-    endDate?: Date | null,
+    ...[creditType, startDate, endDate]: [
+      ...LastCreditType<T>,
+      startDate?: Date | null | undefined,
+      endDate?: Date | null | undefined,
+    ]
   ): Promise<UsageStats> {
     const input = inputs.parseInput(inputs.usageInput, { userId, creditType, from: startDate, to: endDate })
     const { store, account } = await this.#account(input)
@@ -316,7 +324,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
   }
 
   /** Check every sum rule of every account (or of one user's) against the ledger, on one snapshot. Changes nothing. */
-  async verify(input: { userId?: UserId } = {}): Promise<VerifyReport> {
+  async verify(input: { userId?: UserId | undefined } = {}): Promise<VerifyReport> {
     const { userId } = inputs.parseInput(inputs.verifyInput, input)
     const { store } = await this.#open()
     return verifyLedger(store, userId === undefined ? null : inputs.canonicalUserId(userId, store.userIdType))
@@ -339,7 +347,10 @@ export class CreditService<const T extends string = DefaultCreditType> {
     })
   }
 
-  /** End what this service opened. Calls after it open it anew. */
+  /**
+   * End the store and the cache this service uses, also when they were passed in; a pool or client inside them that the
+   * host made stays open. A service with the default store opens it anew with the next call.
+   */
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = null

@@ -8,7 +8,14 @@ export type DefaultCreditType = (typeof DEFAULT_CREDIT_TYPES)[number]
 type IsUnion<T, U = T> = [T] extends [never] ? false : T extends U ? ([U] extends [T] ? false : true) : never
 
 /** `creditType` may be left out only when there is exactly one to choose. */
-export type CreditTypeField<T extends string> = IsUnion<T> extends true ? { creditType: T } : { creditType?: T }
+export type CreditTypeField<T extends string> =
+  IsUnion<T> extends true ? { creditType: T } : { creditType?: T | undefined }
+
+/** A positional credit type that others follow: `undefined` only when there is exactly one to choose. */
+export type CreditTypePosition<T extends string> = CreditTypeField<T>['creditType']
+
+/** A positional credit type at the end: may be left out only when there is exactly one to choose. */
+export type LastCreditType<T extends string> = IsUnion<T> extends true ? [creditType: T] : [creditType?: T]
 
 /** The kinds of credit one service knows. */
 export class CreditTypes<T extends string> {
@@ -19,6 +26,8 @@ export class CreditTypes<T extends string> {
     if (names.length === 0)
       throw new InvalidInputError([{ path: 'creditTypes', message: 'must name at least one credit type' }])
     for (const name of names) {
+      if (name === 'legacy')
+        throw new InvalidInputError([{ path: 'creditTypes', message: '"legacy" is a name of getProducts()' }])
       const checked = creditTypeName.safeParse(name)
       if (!checked.success)
         throw new InvalidInputError([

@@ -3,8 +3,8 @@ import { InvalidInputError } from './errors.js'
 import { creditTypeName } from './inputs.js'
 import type { TransactionPosition } from './ports/store.js'
 
-/** Milliseconds a Date can hold, a transaction's number, a credit type. */
-const cursorShape = z.tuple([z.int().min(0).max(8.64e15), z.int().min(0), creditTypeName])
+/** Milliseconds until the end of year 9999, a transaction's number, a credit type. */
+const cursorShape = z.tuple([z.int().min(0).max(253_402_300_799_999), z.int().min(0), creditTypeName])
 
 /** An opaque mark of a place in a list of transactions. */
 export function encodeCursor({ createdAt, seq, creditType }: TransactionPosition): string {

@@ -105,9 +105,9 @@ export class InvalidInputError extends CreditError {
   static readonly code = 'INVALID_INPUT'
   readonly issues: readonly InputIssue[]
 
-  constructor(issues: readonly InputIssue[]) {
+  constructor(issues: readonly InputIssue[], options?: { cause?: unknown }) {
     const text = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')
-    super('INVALID_INPUT', `Invalid input: ${text}`)
+    super('INVALID_INPUT', `Invalid input: ${text}`, options)
     this.name = 'InvalidInputError'
     this.issues = issues
   }

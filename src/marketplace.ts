@@ -119,7 +119,7 @@ export class Marketplace<T extends string> {
   }
 
   /** Packages by sort order; only active ones, unless asked. */
-  async getPackages(input: ListPackagesInput = {}): Promise<CreditPackage[]> {
+  async getPackages(input: ListPackagesInput<T> = {}): Promise<CreditPackage[]> {
     return this.#packages.list((await this.#options.open()).store, input)
   }
 
@@ -140,19 +140,19 @@ export class Marketplace<T extends string> {
   }
 
   /** @throws {InvalidInputError} Also for a `stripePriceId` that charges something else than `price` and `currency`. */
-  async createPackage(input: CreatePackageInput): Promise<CreditPackage> {
+  async createPackage(input: CreatePackageInput<T>): Promise<CreditPackage> {
     const { store, commands } = await this.#options.open()
     return this.#packages.create(store, commands, input)
   }
 
   /** Change the given fields. What was sold before keeps what it promised. Throws `PackageNotFoundError`. */
-  async updatePackage(input: UpdatePackageInput): Promise<CreditPackage> {
+  async updatePackage(input: UpdatePackageInput<T>): Promise<CreditPackage> {
     const { store, commands } = await this.#options.open()
     return this.#packages.update(store, commands, input)
   }
 
   /** Create the package with this `key`, or make the existing one so: for catalogues kept in code. */
-  async upsertPackage(input: UpsertPackageInput): Promise<CreditPackage> {
+  async upsertPackage(input: UpsertPackageInput<T>): Promise<CreditPackage> {
     const { store, commands } = await this.#options.open()
     return this.#packages.upsert(store, commands, input)
   }
@@ -210,7 +210,7 @@ export class Marketplace<T extends string> {
    * Fulfil a checkout by hand, for an administrator: the same core as the webhook, so it can be repeated.
    *
    * @throws {CheckoutNotFoundError} No such session, or not one of ours.
-   * @throws {CheckoutNotPaidError} No money has arrived.
+   * @throws {CheckoutNotPaidError} No money has arrived, or it is in quarantine because it is not what was sold.
    */
   async fulfillCheckoutSession(input: { sessionId: string }): Promise<CheckoutVerification> {
     const { sessionId } = parseInput(sessionInput, input)
@@ -218,6 +218,9 @@ export class Marketplace<T extends string> {
     const checkout = await till.provider.getCheckout(sessionId)
     const purchase = checkout === null ? null : await fulfillCheckout(till, checkout)
     if (purchase === null) throw new CheckoutNotFoundError()
+    if (purchase.status === 'quarantined') {
+      throw new CheckoutNotPaidError('Checkout session was paid, but not for what was sold: a person has to look at it')
+    }
     const result = verification(purchase)
     if (result.status !== 'fulfilled' && result.status !== 'refunded') {
       throw new CheckoutNotPaidError(`Checkout session has not been paid: it is ${result.status}`)
@@ -312,8 +315,14 @@ export class Marketplace<T extends string> {
     urls: { successUrl: string | null; cancelUrl: string | null },
   ): Promise<Checkout> {
     const { id, packageName, quantity, credits, unitPriceMinor, currency, creditType } = purchase
-    const known = purchase.sessionId === null ? null : await provider.getCheckout(purchase.sessionId)
-    if (known !== null) return known
+    if (purchase.sessionId !== null) {
+      const known = await provider.getCheckout(purchase.sessionId)
+      if (known !== null) return known
+      const message = 'was used for a checkout that the payment provider does not know any more; use a new key'
+      throw new InvalidInputError([{ path: 'idempotencyKey', message }])
+    }
+    // A repeated key sells what was sold first, also when the package has another price by now.
+    const samePrice = pack.price === unitPriceMinor && pack.currency === currency
     return provider.createCheckout({
       purchaseId: id,
       userId: purchase.userId,
@@ -325,7 +334,7 @@ export class Marketplace<T extends string> {
       description: pack.description,
       unitPriceMinor,
       currency,
-      priceId: pack.stripePriceId,
+      priceId: samePrice ? pack.stripePriceId : null,
       ...urls,
     })
   }

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Commands } from './commands.js'
-import type { CreditTypes } from './credit-types.js'
+import type { CreditTypeField, CreditTypes } from './credit-types.js'
 import { InvalidInputError, PackageNotFoundError, PaymentsNotConfiguredError } from './errors.js'
 import { amount, description, identifier, metadata, parseInput } from './inputs.js'
 import type { CreditPackage, PackageDraft } from './ports/package-store.js'
@@ -56,10 +56,16 @@ export const listPackagesInput = z.object({
   includeInactive: z.boolean().default(false),
 })
 
-export type CreatePackageInput = z.input<typeof createPackageInput>
-export type UpsertPackageInput = z.input<typeof upsertPackageInput>
-export type UpdatePackageInput = z.input<typeof updatePackageInput>
-export type ListPackagesInput = z.input<typeof listPackagesInput>
+export type CreatePackageInput<T extends string = string> = Omit<z.input<typeof createPackageInput>, 'creditType'> &
+  CreditTypeField<T>
+export type UpsertPackageInput<T extends string = string> = Omit<z.input<typeof upsertPackageInput>, 'creditType'> &
+  CreditTypeField<T>
+export type UpdatePackageInput<T extends string = string> = Omit<z.input<typeof updatePackageInput>, 'creditType'> & {
+  creditType?: T | undefined
+}
+export type ListPackagesInput<T extends string = string> = Omit<z.input<typeof listPackagesInput>, 'creditType'> & {
+  creditType?: T | undefined
+}
 
 /** The catalogue: what is for sale. */
 export class Packages<T extends string> {
@@ -71,7 +77,7 @@ export class Packages<T extends string> {
     this.#payments = payments
   }
 
-  async list(store: CreditStore, input: ListPackagesInput): Promise<CreditPackage[]> {
+  async list(store: CreditStore, input: ListPackagesInput<T>): Promise<CreditPackage[]> {
     const { creditType, includeInactive } = parseInput(listPackagesInput, input)
     return store.listPackages({
       creditType: creditType === undefined ? null : this.#types.resolve(creditType),
@@ -79,34 +85,45 @@ export class Packages<T extends string> {
     })
   }
 
-  async create(store: CreditStore, commands: Commands, input: CreatePackageInput): Promise<CreditPackage> {
-    return this.#save(store, commands, parseInput(createPackageInput, input))
+  async create(store: CreditStore, commands: Commands, input: CreatePackageInput<T>): Promise<CreditPackage> {
+    const created = await store.savePackage(
+      await this.#draft(parseInput(createPackageInput, input)),
+      'refuse',
+      commands.now(),
+    )
+    if (created === null) throw new InvalidInputError([{ path: 'key', message: 'belongs to another package' }])
+    return created
   }
 
-  async upsert(store: CreditStore, commands: Commands, input: UpsertPackageInput): Promise<CreditPackage> {
-    return this.#save(store, commands, parseInput(upsertPackageInput, input))
+  async upsert(store: CreditStore, commands: Commands, input: UpsertPackageInput<T>): Promise<CreditPackage> {
+    const saved = await store.savePackage(
+      await this.#draft(parseInput(upsertPackageInput, input)),
+      'replace',
+      commands.now(),
+    )
+    if (saved === null) throw new Error('Packages.upsert: the store saved nothing')
+    return saved
   }
 
-  async update(store: CreditStore, commands: Commands, input: UpdatePackageInput): Promise<CreditPackage> {
+  async update(store: CreditStore, commands: Commands, input: UpdatePackageInput<T>): Promise<CreditPackage> {
     const { id, ...given } = parseInput(updatePackageInput, input)
     const changes = withoutUndefined(given)
     const before = await store.findPackage(id)
     if (before === null) throw new PackageNotFoundError()
     if (changes.creditType !== undefined) this.#types.resolve(changes.creditType)
-    await this.#checkPrice({ ...before, ...changes })
+    const after = { ...before, ...changes }
+    // A package that goes off sale may have a price that is off sale, too.
+    const sellsAnew = (['price', 'currency', 'stripePriceId'] as const).some((field) => after[field] !== before[field])
+    if (after.isActive && (sellsAnew || !before.isActive)) await this.#checkPrice(after)
     const changed = await store.changePackage(id, changes, commands.now())
     if (changed === null) throw new PackageNotFoundError()
     return changed
   }
 
-  async #save(
-    store: CreditStore,
-    commands: Commands,
-    parsed: Omit<PackageDraft, 'creditType'> & { creditType?: string | undefined },
-  ): Promise<CreditPackage> {
+  async #draft(parsed: Omit<PackageDraft, 'creditType'> & { creditType?: string | undefined }): Promise<PackageDraft> {
     const draft = { ...parsed, creditType: this.#types.resolve(parsed.creditType) }
     await this.#checkPrice(draft)
-    return store.savePackage(draft, commands.now())
+    return draft
   }
 
   /** A price object at the provider must charge what the package says; we grant by what we say. */

@@ -139,12 +139,13 @@ async function settlePaymentReversals(till: Till, reversals: PaymentReversals): 
     (state, now) => {
       const { posting, purchase, facts: known, history } = lockedPurchase(state, now)
       const facts = mergeFacts(known, purchase, reversals, now)
-      const seen = { ...purchase, paymentId: purchase.paymentId ?? paymentId, chargeId: purchase.chargeId ?? chargeId }
+      const ours = purchase.paymentId === null || purchase.paymentId === paymentId
+      const seen = { ...purchase, chargeId: purchase.chargeId ?? (ours ? chargeId : null) }
       const settled = settleFacts(posting, seen, facts, history, reversalOf(till, seen, facts))
       const nothingNew =
         settled.clawed === purchase.clawed &&
         facts.every((fact) => known.some((other) => other.id === fact.id && other.status === fact.status))
-      if (nothingNew) return { result: null, main: null, accounts: [] }
+      if (nothingNew && settled.status === purchase.status) return { result: null, main: null, accounts: [] }
       return { result: null, main: null, accounts: [posting.finish()], purchases: [settled], facts }
     },
     () => null,
@@ -204,7 +205,7 @@ function reversalOf({ provider, clawbackPolicy }: Till, purchase: Purchase, fact
 function mergeFacts(
   known: readonly PaymentFact[],
   purchase: Purchase,
-  { refunds }: PaymentReversals,
+  { paymentId, refunds }: PaymentReversals,
   now: Date,
 ): PaymentFact[] {
   const told = refunds.map(({ refundId, amountMinor, currency, status }): PaymentFact => {
@@ -212,6 +213,7 @@ function mergeFacts(
       id: refundId,
       userId: purchase.userId,
       purchaseId: purchase.id,
+      paymentId,
       kind: 'refund',
       amountMinor,
       currency,

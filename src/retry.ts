@@ -2,9 +2,9 @@ import { isRetryable } from './errors.js'
 
 export interface RetryOptions {
   /** Tries in all. Default 4. */
-  attempts?: number
+  attempts?: number | undefined
   /** Wait before the second try, in milliseconds; doubles each time, and each wait is shortened by a random part. */
-  firstDelayMs?: number
+  firstDelayMs?: number | undefined
 }
 
 /**

@@ -69,6 +69,18 @@ describe('a service that is given no store', () => {
 })
 
 describe('stores on one data directory', () => {
+  it('can be used one after the other, whichever was made first', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'creditkit-data-'))
+    const dataDir = join(directory, 'credits')
+    const first = new CreditService({ store: pgliteStore({ dataDir }) })
+    const second = new CreditService({ store: pgliteStore({ dataDir }) })
+    await first.addCredits('ann', 5, 'calling', 'gift')
+    await first.close()
+    expect(await second.getBalance('ann', 'calling')).toBe(5)
+    await second.close()
+    rmSync(directory, { recursive: true })
+  })
+
   it('share it within a process, so that services on them agree at once', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'creditkit-data-'))
     const dataDir = join(directory, 'credits')

@@ -110,6 +110,7 @@ export const PURCHASE_COLUMNS = columns<Purchase>(
 
 export const FACT_COLUMNS = columns<PaymentFact>(
   ['id', 'id', 'text'],
+  ['paymentId', 'payment_id', 'text'],
   ['userId', 'user_id', 'user'],
   ['purchaseId', 'purchase_id', 'uuid'],
   ['kind', 'kind', 'text'],

@@ -11,11 +11,11 @@ export { creditTables } from './tables.js'
 
 export interface PostgresStoreOptions {
   /** The schema our own migrator made. Default `creditkit`. */
-  schema?: string
+  schema?: string | undefined
   /** The host's own tables, from `creditTables()` in its Drizzle schema. Not together with `schema`. */
-  tables?: AnyCreditTables
+  tables?: AnyCreditTables | undefined
   /** Name statements, so that the server plans them once. `false` for transaction-pooling proxies. Default true. */
-  prepare?: boolean
+  prepare?: boolean | undefined
 }
 
 /**

@@ -213,6 +213,7 @@ function sellingTables(schema: string): string[] {
       updated_at timestamptz not null,
       purchase_id uuid not null,
       id text not null,
+      payment_id text not null,
       user_id text not null,
       kind text not null,
       currency text not null,

@@ -42,22 +42,26 @@ export async function selectPackage(sql: SqlExecutor, { names }: SqlTables, id: 
   return row === undefined ? null : toPackage(row)
 }
 
-/** Insert, or change the package of the same key: one statement, so two at once make one package. */
-export async function upsertPackage(
+/** Insert; a package of the same key is changed or left alone. One statement, so two at once make one package. */
+export async function insertPackage(
   sql: SqlExecutor,
   { names, userIdType }: SqlTables,
   draft: PackageDraft,
+  whenKeyExists: 'replace' | 'refuse',
   now: Date | null,
-): Promise<CreditPackage> {
+): Promise<CreditPackage | null> {
+  const onConflict =
+    whenKeyExists === 'refuse'
+      ? 'do nothing'
+      : `do update set ${assignments(DRAFT_COLUMNS, 'excluded', ['key'])}, updated_at = excluded.updated_at`
   const [row] = await sql.query(
     `insert into ${names.creditPackages} as p (${columnNames(DRAFT_COLUMNS)}, created_at, updated_at)
-     select ${columnNames(DRAFT_COLUMNS, 'x')}, ${NOW}, ${NOW} from ${recordset('$1::text::jsonb', 'x', DRAFT_COLUMNS, userIdType)}
-     on conflict (key) do update set ${assignments(DRAFT_COLUMNS, 'excluded', ['key'])}, updated_at = excluded.updated_at
-     returning ${jsonRow(PACKAGE_COLUMNS, 'p')}::text as row`,
+     select ${columnNames(DRAFT_COLUMNS, 'x')}, ${NOW}, ${NOW}
+     from ${recordset('$1::text::jsonb', 'x', DRAFT_COLUMNS, userIdType)}
+     on conflict (key) ${onConflict} returning ${jsonRow(PACKAGE_COLUMNS, 'p')}::text as row`,
     [JSON.stringify(toJsonRows(DRAFT_COLUMNS, [draft])), now?.toISOString() ?? null],
   )
-  if (row === undefined) throw new Error('upsertPackage: no row came back')
-  return toPackage(row)
+  return row === undefined ? null : toPackage(row)
 }
 
 /** Change the given columns and no others. */

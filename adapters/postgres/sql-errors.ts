@@ -1,4 +1,10 @@
-import { isCreditError, OutcomeUnknownError, StoreNotConfiguredError, UnavailableError } from '../../src/errors.js'
+import {
+  InvalidInputError,
+  isCreditError,
+  OutcomeUnknownError,
+  StoreNotConfiguredError,
+  UnavailableError,
+} from '../../src/errors.js'
 import { CommitUnknown } from './sql-database.js'
 
 /**
@@ -56,6 +62,11 @@ export function toCreditError(error: unknown): Error {
       return new UnavailableError(`The database is not available${name}`, { cause: error })
     case 'unique':
     case 'other':
+      // The only foreign key and the only bounded text there can be is the host's own user id column.
+      if (sqlState === '23503')
+        return new InvalidInputError([{ path: 'userId', message: 'is not a user' }], { cause: error })
+      if (sqlState === '22001')
+        return new InvalidInputError([{ path: 'userId', message: 'is too long' }], { cause: error })
       if (sqlState !== undefined && LOST_STATEMENT.has(sqlState)) {
         return new StoreNotConfiguredError(
           `Prepared statements do not survive on this connection${name}: behind a transaction pooler pass ` +
@@ -122,7 +133,7 @@ const NEVER_SENT =
 const ANSWER_LOST = /^(?:Connection terminated|Query read timeout)/
 
 function kindOf(error: unknown, sqlState: string | undefined): SqlErrorKind {
-  if (error instanceof CommitUnknown) return 'unavailable'
+  if (error instanceof CommitUnknown || isCreditError(error, 'UNAVAILABLE')) return 'unavailable'
   if (sqlState !== undefined) {
     return KINDS[sqlState] ?? (UNAVAILABLE_CLASSES.has(sqlState.slice(0, 2)) ? 'unavailable' : 'other')
   }
@@ -132,6 +143,8 @@ function kindOf(error: unknown, sqlState: string | undefined): SqlErrorKind {
 /** Unless the server or the lack of a connection proves the contrary, a statement may have taken effect. */
 function mayHaveApplied(error: unknown, sqlState: string | undefined): boolean {
   if (error instanceof CommitUnknown) return true
+  // Ours come from before anything was sent: the store is closed, or there was no connection in time.
+  if (isCreditError(error)) return isCreditError(error, 'OUTCOME_UNKNOWN')
   if (sqlState === undefined) return !neverSent(error)
   // Connection never accepted, server starting up, statement cancelled.
   if (['08001', '08004', '57P03', '57014'].includes(sqlState)) return false

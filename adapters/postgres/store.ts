@@ -1,3 +1,4 @@
+import { OutcomeUnknownError } from '../../src/errors.js'
 import type { Balance, CreditStore } from '../../src/ports/store.js'
 import { drizzleExecutor } from './databases/drizzle.js'
 import { locateRow, selectBalances, selectTransactions, selectUsage } from './read-statements.js'
@@ -8,10 +9,10 @@ import {
   selectPackages,
   selectPurchase,
   updatePackage,
-  upsertPackage,
+  insertPackage,
 } from './selling-statements.js'
 import type { SqlDatabase } from './sql-database.js'
-import { toCreditError } from './sql-errors.js'
+import { toCreditError, translateSqlError } from './sql-errors.js'
 import type { SqlTables } from './sql-tables.js'
 import { hostTransaction, updateInHostTransaction, updateInOwnTransaction } from './update.js'
 
@@ -22,6 +23,17 @@ export function sqlStore(database: SqlDatabase, tables: SqlTables, memoryScope: 
       return await work()
     } catch (error) {
       throw toCreditError(error)
+    }
+  }
+  /** One statement without a key: when its answer is lost, nobody can tell. */
+  const write = async <R>(work: () => Promise<R>): Promise<R> => {
+    try {
+      return await work()
+    } catch (error) {
+      if (!translateSqlError(error).mayHaveApplied) throw toCreditError(error)
+      throw new OutcomeUnknownError('The answer to the write was lost: it is not known whether it happened', {
+        cause: error,
+      })
     }
   }
   return {
@@ -43,8 +55,8 @@ export function sqlStore(database: SqlDatabase, tables: SqlTables, memoryScope: 
     listPackages: ({ creditType, includeInactive }) =>
       read(() => selectPackages(database, tables, creditType, includeInactive)),
     findPackage: (id) => read(() => selectPackage(database, tables, id)),
-    savePackage: (draft, now) => read(() => upsertPackage(database, tables, draft, now)),
-    changePackage: (id, changes, now) => read(() => updatePackage(database, tables, id, changes, now)),
+    savePackage: (draft, whenKeyExists, now) => write(() => insertPackage(database, tables, draft, whenKeyExists, now)),
+    changePackage: (id, changes, now) => write(() => updatePackage(database, tables, id, changes, now)),
     findPurchase: (reference) => read(() => selectPurchase(database, tables, reference)),
     recordWebhookEvent: (event) => read(() => insertWebhookEvent(database, tables, event)),
     close: () => database.close(),

@@ -108,7 +108,7 @@ async function attemptCommand<R>(
   onCreated(created)
   const accounts = await lockAccounts(sql, tables, command)
   const loaded = await loadState(sql, tables, command, { accounts, purchases })
-  const known = knownOutcome(command, loaded, compare)
+  const known = knownOutcome(command, loaded, accounts, compare)
   if (known !== null) throw new Undo(known)
   const state = {
     accounts: loaded.accounts.map((rest, index) => ({ account: accounts[index] ?? missing(), ...rest })),
@@ -129,13 +129,19 @@ async function attemptCommand<R>(
 function knownOutcome(
   { key, request }: Command,
   { transaction, kept }: Loaded,
+  accounts: Account[],
   compare: CompareRequest,
 ): Replayed | Conflict | null {
   if (transaction === null && kept === null) return null
   const stored = { transaction, request: transaction === null ? (kept?.request ?? null) : transaction.request }
   const field = key === null ? null : compare(request, stored)
   return field === null
-    ? { status: 'replayed', transaction, keptResult: kept?.result ?? null }
+    ? {
+        status: 'replayed',
+        transaction,
+        keptResult: kept?.result ?? null,
+        accounts: accounts.filter(({ version }) => version > 0),
+      }
     : { status: 'conflict', field }
 }
 
@@ -238,9 +244,17 @@ async function pause(attempt: number): Promise<void> {
 
 /** The host's transaction as an executor of ours. */
 export function hostTransaction(tx: unknown): Parameters<typeof drizzleExecutor>[0] {
-  if (typeof tx === 'object' && tx !== null && 'execute' in tx && typeof tx.execute === 'function') {
+  if (
+    typeof tx === 'object' &&
+    tx !== null &&
+    'execute' in tx &&
+    'rollback' in tx &&
+    typeof tx.execute === 'function'
+  ) {
     // Whatever has `execute` is asked to run Drizzle's `sql`; nothing else of it is used.
     return tx as Parameters<typeof drizzleExecutor>[0]
   }
-  throw new InvalidInputError([{ path: 'tx', message: 'must be a Drizzle transaction of the database the store uses' }])
+  throw new InvalidInputError([
+    { path: 'tx', message: 'must be a Drizzle transaction (not the database itself) on the database the store uses' },
+  ])
 }

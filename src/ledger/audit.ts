@@ -1,5 +1,5 @@
 import type { Account } from './account.js'
-import { allocatedCredits, type Grant, isGrantAllocation } from './grant.js'
+import { allocatedCredits, type Grant, headOf, isGrantAllocation, nextChange } from './grant.js'
 import type { Transaction } from './transaction.js'
 
 /** Everything there is about one account, read from one snapshot. */
@@ -128,6 +128,12 @@ function auditGrants({ account, grants, transactions }: AccountHistory, expectEq
     ownedByGrant.delete(id)
   }
   for (const [id, owned] of ownedByGrant) expectEqual('grant_missing', `grant ${id}`, null, owned)
-  const head = grants.find(({ id }) => id === account.headGrantId)
+  // As of the last change of the row: time may have moved on since.
+  const head = headOf(grants, account.updatedAt)
+  expectEqual('head', 'head grant', account.headGrantId, head?.id ?? null)
   expectEqual('head', 'head_remaining', account.headRemaining, head?.remaining ?? 0)
+  const change = nextChange(grants, account.updatedAt)
+  const foreseen = change === null || (account.nextDueAt !== null && account.nextDueAt <= change)
+  if (!foreseen)
+    expectEqual('next_due_at', 'next_due_at', account.nextDueAt?.toISOString() ?? null, change.toISOString())
 }

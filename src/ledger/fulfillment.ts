@@ -47,16 +47,18 @@ export function fulfillPurchase(
   const unchanged: Fulfillment = { purchase, outcome: { kind: 'unchanged' } }
   if (purchase.status === 'fulfilled' || purchase.status === 'refunded' || !payment.oneOff) return unchanged
   if (payment.state !== 'paid' && payment.state !== 'free') return moveOn(purchase, payment, posting.now)
-  if (purchase.status === 'quarantined') return unchanged
   const reason = mismatch(purchase, payment)
-  const paid = {
-    ...purchase,
-    sessionId: payment.sessionId,
-    paymentId: payment.paymentId,
-    paidMinor: payment.totalMinor,
-    updatedAt: posting.now,
+  if (reason !== null && purchase.status === 'quarantined') return unchanged
+  const paid = { ...purchase, paidMinor: payment.totalMinor, updatedAt: posting.now }
+  if (reason !== null) {
+    // The purchase's own session stays: if that one is paid after all, it counts.
+    const sessionId = purchase.sessionId ?? payment.sessionId
+    const paymentId = sessionId === payment.sessionId ? payment.paymentId : purchase.paymentId
+    return {
+      purchase: { ...paid, sessionId, paymentId, status: 'quarantined' },
+      outcome: { kind: 'quarantined', reason },
+    }
   }
-  if (reason !== null) return { purchase: { ...paid, status: 'quarantined' }, outcome: { kind: 'quarantined', reason } }
   const transaction = addCredits(posting, {
     ...details,
     id: purchase.id,
@@ -74,7 +76,8 @@ export function fulfillPurchase(
     currency: purchase.currency,
     purchaseId: purchase.id,
   })
-  const granted: Purchase = { ...paid, status: 'fulfilled', fulfilledAt: posting.now }
+  const { sessionId, paymentId } = payment
+  const granted: Purchase = { ...paid, sessionId, paymentId, status: 'fulfilled', fulfilledAt: posting.now }
   return { purchase: settleFacts(posting, granted, facts, [], reversal), outcome: { kind: 'granted', transaction } }
 }
 
@@ -86,13 +89,21 @@ export function settleFacts(
   history: readonly Transaction[],
   reversal: Reversal,
 ): Purchase {
-  if (purchase.status !== 'fulfilled' && purchase.status !== 'refunded') return purchase
-  const target = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, facts)
+  const ofPayment = facts.filter(({ paymentId }) => paymentId === purchase.paymentId)
+  const target = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, ofPayment)
+  if (purchase.fulfilledAt === null) {
+    // Nothing was granted, so nothing is taken. A quarantined payment whose money has all gone back is settled.
+    const over = purchase.status === 'quarantined' && target === purchase.credits
+    return over ? { ...purchase, status: 'refunded', updatedAt: posting.now } : purchase
+  }
   const settled = settleReversal(posting, purchase, target, history, reversal)
   return { ...settled, status: target === purchase.credits ? 'refunded' : 'fulfilled', updatedAt: posting.now }
 }
 
 function moveOn(purchase: Purchase, payment: PaymentState, now: Date): Fulfillment {
+  const unchanged: Fulfillment = { purchase, outcome: { kind: 'unchanged' } }
+  // What becomes of another session says nothing about the purchase's own.
+  if (purchase.sessionId !== null && purchase.sessionId !== payment.sessionId) return unchanged
   const status = nextStatus(purchase, payment)
   const moved = {
     ...purchase,
@@ -102,12 +113,11 @@ function moveOn(purchase: Purchase, payment: PaymentState, now: Date): Fulfillme
   }
   const changed =
     status !== purchase.status || moved.sessionId !== purchase.sessionId || moved.paymentId !== purchase.paymentId
-  return changed
-    ? { purchase: { ...moved, updatedAt: now }, outcome: { kind: 'moved' } }
-    : { purchase, outcome: { kind: 'unchanged' } }
+  return changed ? { purchase: { ...moved, updatedAt: now }, outcome: { kind: 'moved' } } : unchanged
 }
 
 function nextStatus(purchase: Purchase, payment: PaymentState): Purchase['status'] {
+  if (purchase.status === 'quarantined') return 'quarantined'
   if (payment.failed) return 'failed'
   if (payment.state === 'unpaid') return purchase.status === 'failed' ? 'failed' : 'processing'
   if (payment.state === 'expired') return purchase.status === 'pending' ? 'expired' : purchase.status

@@ -81,6 +81,27 @@ function compareTimes(a: Date | null, b: Date | null, whenNull: number): number 
   return left < right ? -1 : Number(left > right)
 }
 
+/** The next grant to burn at `now`; null: there is none. */
+export function headOf(grants: Iterable<Grant>, now: Date): Grant | null {
+  const usable = [...grants].filter((grant) => grant.remaining > 0 && isUsable(grant, now))
+  return usable.sort(compareBurnDown)[0] ?? null
+}
+
+/** The first moment after `now` at which one of these grants starts or ends, as far as anything is left of it. */
+export function nextChange(grants: Iterable<Grant>, now: Date): Date | null {
+  const open = [...grants].filter(({ remaining, held }) => remaining > 0 || held > 0)
+  return earliestAfter(
+    now,
+    open.flatMap(({ effectiveAt, expiresAt }) => [effectiveAt, expiresAt]),
+  )
+}
+
+/** The earliest of these moments that is still to come at `now`; null: none is. */
+export function earliestAfter(now: Date, times: readonly (Date | null)[]): Date | null {
+  const upcoming = times.filter((time) => time !== null && time > now).sort((a, b) => compareTimes(a, b, Infinity))
+  return upcoming[0] ?? null
+}
+
 /** Share `amount` credits out over usable grants in burn-down order; what they can't cover is left over. */
 export function allocate(
   grants: Iterable<Grant>,

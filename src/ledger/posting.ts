@@ -5,11 +5,14 @@ import {
   allocatedCredits,
   type Allocation,
   compareBurnDown,
+  earliestAfter,
   type Grant,
   type GrantAllocation,
+  headOf,
   isExpired,
   isGrantAllocation,
   isUsable,
+  nextChange,
 } from './grant.js'
 import type { Transaction } from './transaction.js'
 
@@ -178,13 +181,11 @@ export class Posting {
   /** What to write. Asserts what must hold after any decision. */
   finish(): AccountChanges {
     const account = this.#account
-    const head = [...this.#grants.values()]
-      .filter((grant) => grant.remaining > 0 && isUsable(grant, this.now))
-      .sort(compareBurnDown)[0]
+    const head = headOf(this.#grants.values(), this.now)
     const oldHead = account.headGrantId
     account.headGrantId = head?.id ?? null
     account.headRemaining = head?.remaining ?? 0
-    account.nextDueAt = this.#earliestDue()
+    account.nextDueAt = earliestAfter(this.now, [this.#nextDueAt, nextChange(this.#grants.values(), this.now)])
     account.version += 1
     account.updatedAt = this.now
     for (const grant of this.#grants.values()) grant.open = grant.remaining > 0 || grant.held > 0
@@ -264,15 +265,6 @@ export class Posting {
       effectiveAt: grant.voidedAt ?? grant.expiresAt,
       allocations: [{ grantId: grant.id, amount: grant.remaining }],
     })
-  }
-
-  #earliestDue(): Date | null {
-    const times = [this.#nextDueAt]
-    for (const grant of this.#grants.values()) {
-      if (grant.remaining > 0) times.push(grant.expiresAt, grant.effectiveAt)
-    }
-    const upcoming = times.filter((time) => time !== null).filter((time) => time.getTime() > this.now.getTime())
-    return upcoming.length === 0 ? null : new Date(Math.min(...upcoming.map((time) => time.getTime())))
   }
 
   #mutable(id: string): Grant {

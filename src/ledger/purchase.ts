@@ -45,6 +45,8 @@ export interface PaymentFact {
   id: string
   userId: string
   purchaseId: string
+  /** The payment the money was of; only the payment that fulfilled the purchase counts. */
+  paymentId: string
   kind: 'refund' | 'dispute'
   /** Minor units. */
   amountMinor: number

@@ -1,14 +1,14 @@
 import { type AccountHistory, sumLedger } from './audit.js'
 import type { AccountChanges } from './posting.js'
-import { compareBurnDown, isUsable } from './grant.js'
+import { earliestAfter, headOf, nextChange } from './grant.js'
 
 /**
  * Restore the account row, its head and its grants' remaining credits from the ledger, which is the only truth. Holds
- * are taken as they are.
+ * are taken as they are; `holdsDueAt`: nothing about them changes before.
  */
 export function rebuildAccount(
   { account, grants, transactions, heldByHolds }: AccountHistory,
-  nextDueAt: Date | null,
+  holdsDueAt: Date | null,
   now: Date,
 ): AccountChanges {
   const sums = sumLedger(transactions)
@@ -16,7 +16,7 @@ export function rebuildAccount(
     const owned = sums.ownedByGrant.get(grant.id) ?? 0
     return { ...grant, remaining: owned - grant.held, open: owned > 0 }
   })
-  const head = restored.filter((grant) => grant.remaining > 0 && isUsable(grant, now)).sort(compareBurnDown)[0]
+  const head = headOf(restored, now)
   return {
     account: {
       ...account,
@@ -25,11 +25,11 @@ export function rebuildAccount(
       held: heldByHolds,
       totalPurchased: sums.totalPurchased,
       totalUsed: sums.totalUsed,
-      seq: transactions.length,
+      seq: transactions.at(-1)?.seq ?? 0,
       version: account.version + 1,
       headGrantId: head?.id ?? null,
       headRemaining: head?.remaining ?? 0,
-      nextDueAt,
+      nextDueAt: earliestAfter(now, [holdsDueAt, nextChange(restored, now)]),
       updatedAt: now,
     },
     transactions: [],

@@ -35,9 +35,12 @@ export interface PackageStore {
 
   findPackage(id: number): Promise<CreditPackage | null>
 
-  /** Insert. With a `key` that exists: changes that package instead (one package per key, whoever comes first). */
-  savePackage(draft: PackageDraft, now: Date | null): Promise<CreditPackage>
+  /**
+   * Insert. With a `key` that exists, `replace` changes that package instead and `refuse` returns null and changes
+   * nothing: one package per key, whoever comes first. `OutcomeUnknownError` when the answer was lost.
+   */
+  savePackage(draft: PackageDraft, whenKeyExists: 'replace' | 'refuse', now: Date | null): Promise<CreditPackage | null>
 
-  /** Change the given fields only; null: no such package. Atomic. */
+  /** Change the given fields only; null: no such package. Atomic. `OutcomeUnknownError` when the answer was lost. */
   changePackage(id: number, changes: Partial<PackageDraft>, now: Date | null): Promise<CreditPackage | null>
 }

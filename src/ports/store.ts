@@ -54,6 +54,8 @@ export interface Applied<R> {
 /** The command had happened before, by its key or by its id; nothing was written now. */
 export interface Replayed {
   status: 'replayed'
+  /** The command's accounts that exist, as they are now. */
+  accounts: Account[]
   transaction: Transaction | null
   /** What the first decision kept (`keptResult`). */
   keptResult: JsonObject | null

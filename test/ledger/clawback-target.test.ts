@@ -7,7 +7,7 @@ import { SETTINGS } from './random-histories.js'
 type Change = [id: string, amountMinor: number, status: PaymentFact['status'], kind?: PaymentFact['kind']]
 
 function fact([id, amountMinor, status, kind = 'refund']: Change): PaymentFact {
-  const of = { userId: 'ann', purchaseId: 'p', currency: 'usd', updatedAt: new Date(0) }
+  const of = { userId: 'ann', purchaseId: 'p', paymentId: 'pi_1', currency: 'usd', updatedAt: new Date(0) }
   return { ...of, id, kind, amountMinor, status }
 }
 

@@ -78,7 +78,7 @@ describe('payment events in any order, any number of times, with spending in bet
         buyer.till.pay()
         for (const what of ['payment_reversed', 'checkout', 'payment_reversed'] as const) await buyer.deliver(what)
         const facts = buyer.till.refunds.map(({ refundId: id, amountMinor, status }) => {
-          const of = { userId: BUYER, purchaseId: 'p', kind: 'refund' as const, currency: 'usd' }
+          const of = { userId: BUYER, purchaseId: 'p', paymentId: 'pi_paper', kind: 'refund' as const, currency: 'usd' }
           return { ...of, id, amountMinor, status, updatedAt: new Date(0) }
         })
         const target = clawbackTarget(100, 999, facts)

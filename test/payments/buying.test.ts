@@ -198,6 +198,19 @@ describe('buying credits through Stripe', () => {
     expect(shop.stripe.deliveries.every(({ status }) => status === 200)).toBe(true)
   })
 
+  it('says that a quarantined payment was paid, and settles it when the money has gone back', async () => {
+    const userId = shop.newBuyer()
+    const sessionId = await shop.checkout(userId)
+    await shop.stripe.complete(sessionId, 'paid', { overrides: { amount_subtotal: 1 } })
+    const byHand = shop.credits.marketplace.fulfillCheckoutSession({ sessionId })
+    await expect(byHand).rejects.toThrow(
+      'Checkout session was paid, but not for what was sold: a person has to look at it',
+    )
+    await shop.stripe.refund({ sessionId })
+    expect(await shop.credits.marketplace.verifyCheckout({ userId, sessionId })).toMatchObject({ status: 'refunded' })
+    expect(await shop.ledger(userId)).toEqual([])
+  })
+
   it('ignores checkouts of other applications on the same Stripe account', async () => {
     const session = await shop.stripe.stripe.checkout.sessions.create({
       mode: 'payment',

@@ -1,5 +1,7 @@
 import { stripePayments } from 'creditkit/adapters/stripe'
 import { CreditService } from 'creditkit'
+import { postgresStore } from 'creditkit/adapters/postgres'
+import { fakeStripe } from 'creditkit/testing'
 import { memoryStore } from 'creditkit/adapters/memory'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openShop, type Shop } from './shop.js'
@@ -94,6 +96,76 @@ describe('opening a checkout', () => {
     const userId = shop.newBuyer()
     await shop.buy(userId, { packageId: pack.id })
     expect(await shop.ledger(userId)).toEqual(['purchase 40'])
+  })
+
+  it('sells at the first price when a key is repeated after the price has changed', async () => {
+    const { products, prices } = shop.stripe.stripe
+    const product = await products.create({ name: 'Repriced' })
+    const [old, current] = [
+      await prices.create({ product: product.id, currency: 'usd', unit_amount: 900 }),
+      await prices.create({ product: product.id, currency: 'usd', unit_amount: 1900 }),
+    ]
+    const fields = {
+      name: 'Repriced',
+      creditAmount: 40,
+      creditType: 'enrichment',
+      price: 900,
+      stripePriceId: old.id,
+    } as const
+    const pack = await shop.credits.marketplace.createPackage(fields)
+    const input = { userId: shop.newBuyer(), packageId: pack.id, idempotencyKey: 'click-1' }
+    shop.stripe.failNext({ path: '/v1/checkout/sessions', method: 'POST', status: 503, times: 3 })
+    await expect(shop.credits.marketplace.createCheckout(input)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    shop.stripe.clearFailures()
+    await shop.credits.marketplace.updatePackage({ id: pack.id, price: 1900, stripePriceId: current.id })
+    const { sessionId } = await shop.credits.marketplace.createCheckout(input)
+    expect((await shop.stripe.stripe.checkout.sessions.retrieve(sessionId)).amount_total).toBe(900)
+    await shop.stripe.complete(sessionId)
+    expect(await shop.ledger(input.userId)).toEqual(['purchase 40'])
+  })
+
+  it('refuses a key whose session is at another Stripe account', async () => {
+    const input = { userId: shop.newBuyer(), packageId: shop.packageId, idempotencyKey: 'click-1' }
+    await shop.credits.marketplace.createCheckout(input)
+    const other = await fakeStripe()
+    const payments = stripePayments({
+      stripe: other.stripe,
+      webhookSecret: 'whsec_other',
+      appUrl: 'https://shop.example',
+    })
+    const moved = new CreditService({ store: postgresStore(shop.pool), payments })
+    await expect(moved.marketplace.createCheckout(input)).rejects.toThrow(/does not know any more; use a new key/)
+    await other.close()
+  })
+
+  it('takes a package off sale whose price Stripe has archived', async () => {
+    const product = await shop.stripe.stripe.products.create({ name: 'Old' })
+    const price = await shop.stripe.stripe.prices.create({ product: product.id, currency: 'usd', unit_amount: 700 })
+    const fields = {
+      name: 'Old',
+      creditAmount: 5,
+      creditType: 'enrichment',
+      price: 700,
+      stripePriceId: price.id,
+    } as const
+    const pack = await shop.credits.marketplace.createPackage(fields)
+    await shop.stripe.stripe.prices.update(price.id, { active: false })
+    expect(await shop.credits.marketplace.updatePackage({ id: pack.id, isActive: false })).toMatchObject({
+      isActive: false,
+    })
+    const again = shop.credits.marketplace.updatePackage({ id: pack.id, isActive: true })
+    await expect(again).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+  })
+
+  it('creates one package per key, and changes it only when asked to', async () => {
+    const fields = { key: 'weekly', name: 'Weekly', creditAmount: 5, price: 100, creditType: 'scraping' } as const
+    const pack = await shop.credits.marketplace.createPackage(fields)
+    const second = shop.credits.marketplace.createPackage({ ...fields, price: 200 })
+    await expect(second).rejects.toThrow('Invalid input: key: belongs to another package')
+    expect(await shop.credits.marketplace.upsertPackage({ ...fields, price: 300 })).toMatchObject({
+      id: pack.id,
+      price: 300,
+    })
   })
 
   it('sells to the Stripe customer the host already has', async () => {

@@ -118,6 +118,7 @@ function creditPaymentFactsColumns<U extends UserIdColumn>(userId: U) {
     updatedAt: moment('updated_at').notNull(),
     purchaseId: uuid('purchase_id').notNull(),
     id: text('id').notNull(),
+    paymentId: text('payment_id').notNull(),
     userId,
     kind: text('kind').$type<PaymentFact['kind']>().notNull(),
     currency: text('currency').notNull(),

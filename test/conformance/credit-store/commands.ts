@@ -115,7 +115,7 @@ export function testCommands(bench: Bench): void {
       const kept = { holdId: 'h', nested: { list: [1, null, true] } }
       const decide = () => ({ ...NOTHING, result: 'first', keptResult: kept })
       expect(await run(bench.store, command(), decide)).toMatchObject({ status: 'applied', result: 'first' })
-      const replayed = { status: 'replayed', transaction: null, keptResult: kept }
+      const replayed = { status: 'replayed', transaction: null, keptResult: kept, accounts: [] }
       expect(await run(bench.store, command(), decide)).toEqual(replayed)
       const other = { ...command(), request: [['operation', 'hold'] as const, ['amount', 4] as const] }
       expect(await run(bench.store, other, decide)).toEqual({ status: 'conflict', field: 'amount' })

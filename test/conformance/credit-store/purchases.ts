@@ -75,7 +75,13 @@ export function testPurchases(bench: Bench): void {
     it('are handed to a command with the money that went back, and stay away from others', async () => {
       const [purchase, other] = [await newPurchase(), await newPurchase()]
       const fact = (id: string, change: Partial<PaymentFact> = {}): PaymentFact => {
-        const base = { userId: purchase.userId, purchaseId: purchase.id, kind: 'refund' as const, currency: 'eur' }
+        const base = {
+          userId: purchase.userId,
+          purchaseId: purchase.id,
+          paymentId: 'pi_1',
+          kind: 'refund' as const,
+          currency: 'eur',
+        }
         return { ...base, id, amountMinor: 333, status: 'pending', updatedAt: at, ...change }
       }
       const [first, second] = [fact(`re_${uuidv4()}`), fact(`re_${uuidv4()}`, { kind: 'dispute', amountMinor: 1 })]
