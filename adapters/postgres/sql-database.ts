@@ -56,5 +56,5 @@ export function isolationLevel(snapshot: boolean): string {
 /** How long a statement waits for a row lock, in milliseconds, before the call ends as unavailable. */
 export const LOCK_TIMEOUT_MS = 5_000
 
-/** How long a statement may take before we stop waiting, in milliseconds. Only on pools we open ourselves. */
+/** How long the server may work on one statement, in milliseconds; without an answer we stop waiting 5 s later. */
 export const STATEMENT_TIMEOUT_MS = 15_000

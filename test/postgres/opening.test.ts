@@ -13,7 +13,7 @@ import { openDatabase } from '../../adapters/postgres/databases/open.js'
 import { openPGlite, pgliteDatabase } from '../../adapters/postgres/databases/pglite.js'
 
 import { translateSqlError } from '../../adapters/postgres/sql-errors.js'
-import { StoreNotConfiguredError, UnavailableError } from '../../src/errors.js'
+import { isRetryable, StoreNotConfiguredError } from '../../src/errors.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { type Open, overPool, overPostgresJs, overPGlite } from './drivers.js'
 import { startProxy } from './failing-proxy.js'
@@ -58,11 +58,16 @@ describe('a connection string', () => {
     await database.close()
   })
 
-  it('ends calls after close as unavailable, and closes without ever having opened', async () => {
+  it('refuses calls after close for good, and closes without ever having opened', async () => {
     const database = openDatabase(test.url)
     await database.close()
     await database.close()
-    await expect(database.query('select 1', [])).rejects.toBeInstanceOf(UnavailableError)
+    const error: unknown = await database.query('select 1', []).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(StoreNotConfiguredError)
+    expect(String(error)).toMatch('The store was closed; open a new one')
+    // A retry can't help, and surely nothing was written.
+    expect(isRetryable(error)).toBe(false)
+    expect(translateSqlError(error).mayHaveApplied).toBe(false)
   })
 })
 
@@ -177,10 +182,10 @@ describe('a shared PGlite', () => {
     expect(settled.at(-1)?.status).toBe('rejected')
   })
 
-  it('of our own opens in memory, and ends calls after close', async () => {
+  it('of our own opens in memory, and refuses calls after close', async () => {
     const database = openPGlite()
     expect(await database.query('select $1::text as a', ['x'])).toEqual([{ a: 'x' }])
     await database.close()
-    await expect(database.query('select 1', [])).rejects.toBeInstanceOf(UnavailableError)
+    await expect(database.query('select 1', [])).rejects.toBeInstanceOf(StoreNotConfiguredError)
   })
 })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { StoreNotConfiguredError } from '../../../src/errors.js'
+import { StoreNotConfiguredError, UnavailableError } from '../../../src/errors.js'
 import {
   CommitUnknown,
   isolationLevel,
@@ -18,6 +18,7 @@ import { lazyDatabase } from './lazy.js'
 export interface NodePostgresPool {
   connect(): Promise<NodePostgresClient>
   on(event: 'error', listener: (error: Error) => void): unknown
+  options?: { connectionTimeoutMillis?: number | undefined }
 }
 
 export interface NodePostgresClient {
@@ -31,7 +32,6 @@ interface NodePostgresQuery {
   text: string
   name?: string
   values?: SqlValue[]
-  query_timeout?: number
 }
 
 interface NodePostgresResult {
@@ -42,24 +42,38 @@ interface NodePostgresResult {
 export interface NodePostgresOptions {
   /** Named prepared statements. Default true; false behind a transaction pooler without support for them. */
   prepare?: boolean | undefined
+  /** How long getting a connection may take, in milliseconds. Default: the pool's `connectionTimeoutMillis`, or 10 000. */
+  connectTimeoutMs?: number | undefined
+  /** How long any other statement than COMMIT may go unanswered, in milliseconds. Default 20 000. */
+  statementTimeoutMs?: number | undefined
   /** How long COMMIT may go unanswered, in milliseconds. Default 15 000. */
   commitTimeoutMs?: number | undefined
 }
 
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** Longer than the server's own limit on pools of our own, so that the server's answer wins where there is one. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000
+
 /**
  * A `pg` pool of the host. We never end it. It gets an `error` listener, once: a server that drops an idle connection
  * would end the Node process otherwise.
+ *
+ * Bounded in time, whatever the pool's settings: a connection or an answer that does not come ends the call, and a
+ * connection that owes an answer is closed. Limits of the host's that are shorter win.
  */
 export function nodePostgresDatabase(pool: NodePostgresPool, options: NodePostgresOptions = {}): SqlDatabase {
   listenForErrors(pool)
-  const { prepare = true, commitTimeoutMs = STATEMENT_TIMEOUT_MS } = options
+  const { prepare = true, statementTimeoutMs = ANSWER_TIMEOUT_MS, commitTimeoutMs = STATEMENT_TIMEOUT_MS } = options
+  const connectTimeoutMs = options.connectTimeoutMs ?? (pool.options?.connectionTimeoutMillis || CONNECT_TIMEOUT_MS)
+  const statements = { prepare, timeoutMs: statementTimeoutMs }
 
   return {
     // Not `pool.query()`, which closes the connection after every error, also after a unique violation.
     query: async (text, values) => {
-      const client = await checkOut(pool)
+      const client = await checkOut(pool, connectTimeoutMs)
       try {
-        const rows = await run(client, text, values, prepare)
+        const rows = await run(client, text, values, statements)
         client.release()
         return rows
       } catch (error) {
@@ -69,16 +83,16 @@ export function nodePostgresDatabase(pool: NodePostgresPool, options: NodePostgr
     },
 
     transaction: async <T>(work: (tx: SqlExecutor) => Promise<T>, { snapshot = false } = {}) => {
-      const client = await checkOut(pool)
-      const connection = watched(client, prepare)
+      const client = await checkOut(pool, connectTimeoutMs)
+      const connection = watched(client, statements)
       let result: T
       try {
-        await client.query({ text: beginStatement(snapshot) })
+        await connection.query(beginStatement(snapshot), [])
         result = await work(connection)
         // Only when `work` swallowed it: nothing more may be sent, least of all COMMIT.
         if (connection.lost !== undefined) throw connection.lost
       } catch (error) {
-        await rollback(client, connection.lost !== undefined)
+        await rollback(client, connection.lost !== undefined, statementTimeoutMs)
         throw error
       }
       await commit(client, commitTimeoutMs)
@@ -102,9 +116,7 @@ export function openNodePostgres(connectionString: string, options: NodePostgres
     const bounded = {
       connectionString,
       max: 10,
-      connectionTimeoutMillis: 10_000,
-      // Longer than the server's own limit, so that the server's answer wins where there is one.
-      query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       // A script that forgot `close()` may end.
       allowExitOnIdle: true,
@@ -143,21 +155,63 @@ function listenForErrors(emitter: { on(event: 'error', listener: (error: Error) 
 /** Safe to lose: the pool drops a broken connection, and whoever uses it next sees the failure as an error. */
 function ignore(): void {}
 
-async function checkOut(pool: NodePostgresPool): Promise<NodePostgresClient> {
-  const client = await pool.connect()
-  listenForErrors(client)
-  return client
+/** @throws {UnavailableError} No connection in time: surely nothing was sent. */
+async function checkOut(pool: NodePostgresPool, timeoutMs: number): Promise<NodePostgresClient> {
+  const connecting = pool.connect()
+  try {
+    const client = await inTime(connecting, timeoutMs, () => noConnection(timeoutMs))
+    listenForErrors(client)
+    return client
+  } catch (error) {
+    // It may come yet, and nobody waits for it any more: the pool gets it back.
+    connecting.then((unused) => unused.release(), ignore)
+    // The pool's own words for the same: all of its connections were in use.
+    const isFull = error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')
+    throw isFull ? noConnection(timeoutMs, { cause: error }) : error
+  }
+}
+
+function noConnection(timeoutMs: number, options?: { cause: unknown }): UnavailableError {
+  return new UnavailableError(
+    `No database connection within ${timeoutMs / 1000} s: the server does not answer, or every connection of the pool ` +
+      'is in use. A call inside of a database transaction must pass `tx`, or it waits for a second connection. ' +
+      'Nothing was written',
+    options,
+  )
+}
+
+/** How statements are sent, and for how long their answers are waited for. */
+interface Statements {
+  prepare: boolean
+  timeoutMs: number
 }
 
 async function run(
   client: NodePostgresClient,
   text: string,
   values: readonly SqlValue[],
-  prepare: boolean,
+  { prepare, timeoutMs }: Statements,
 ): Promise<SqlRow[]> {
-  if (values.length === 0) return lastRows(await client.query({ text }))
+  if (values.length === 0) return lastRows(await ask(client, { text }, timeoutMs))
   const query = { text, values: [...values] }
-  return lastRows(await client.query(prepare ? { ...query, name: statementName(text) } : query))
+  return lastRows(await ask(client, prepare ? { ...query, name: statementName(text) } : query, timeoutMs))
+}
+
+/**
+ * One statement and its answer. Not with `pg`'s `query_timeout`: releases before 8.14 know it for whole pools only, and
+ * it would lift a shorter one of the host's. After this error the connection must be closed.
+ */
+function ask(client: NodePostgresClient, query: NodePostgresQuery, timeoutMs: number) {
+  return inTime(client.query(query), timeoutMs, () => new Error(`Query read timeout: no answer within ${timeoutMs} ms`))
+}
+
+/** What `promise` settles to, or `late` when it takes longer. Then its own outcome is nobody's business any more. */
+function inTime<T>(promise: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    // A connection keeps the process alive while it is open; its clock need not.
+    const timer = setTimeout(() => reject(late()), timeoutMs).unref()
+    promise.finally(() => clearTimeout(timer)).then(resolve, reject)
+  })
 }
 
 /** A text of several statements answers with a list. */
@@ -166,12 +220,12 @@ function lastRows(result: NodePostgresResult | NodePostgresResult[]): SqlRow[] {
 }
 
 /** Runs statements on one client and remembers the error after which it can't be used any more. */
-function watched(client: NodePostgresClient, prepare: boolean): SqlExecutor & { lost: Error | undefined } {
+function watched(client: NodePostgresClient, statements: Statements): SqlExecutor & { lost: Error | undefined } {
   return {
     lost: undefined,
     async query(text, values) {
       try {
-        return await run(client, text, values, prepare)
+        return await run(client, text, values, statements)
       } catch (error) {
         if (unusableAfter(error)) this.lost ??= error instanceof Error ? error : new Error('Connection lost')
         throw error
@@ -180,14 +234,14 @@ function watched(client: NodePostgresClient, prepare: boolean): SqlExecutor & { 
   }
 }
 
-async function rollback(client: NodePostgresClient, lost: boolean): Promise<void> {
+async function rollback(client: NodePostgresClient, lost: boolean, timeoutMs: number): Promise<void> {
   if (lost) {
     // A ROLLBACK would wait behind the statement that got no answer; closing the connection undoes it as well.
     client.release(true)
     return
   }
   try {
-    await client.query({ text: 'rollback' })
+    await ask(client, { text: 'rollback' }, timeoutMs)
     client.release()
   } catch {
     // The connection is gone, and with it the transaction: the error that led here is the one to report.
@@ -198,7 +252,7 @@ async function rollback(client: NodePostgresClient, lost: boolean): Promise<void
 async function commit(client: NodePostgresClient, timeoutMs: number): Promise<void> {
   let command: string | undefined
   try {
-    const result = await client.query({ text: 'commit', query_timeout: timeoutMs })
+    const result = await ask(client, { text: 'commit' }, timeoutMs)
     command = Array.isArray(result) ? undefined : result.command
   } catch (error) {
     client.release(unusableAfter(error))

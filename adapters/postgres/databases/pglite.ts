@@ -1,5 +1,5 @@
 import type { protocol } from '@electric-sql/pglite'
-import { StoreNotConfiguredError } from '../../../src/errors.js'
+import { StoreNotConfiguredError, UnavailableError } from '../../../src/errors.js'
 import { lockDirectory } from '../directory-lock.js'
 import {
   CommitUnknown,
@@ -40,21 +40,40 @@ interface Column {
 /** PGlite's writer of wire messages; pure functions, so any copy of the package will do. */
 type Serialize = (typeof protocol)['serialize']
 
+export interface PGliteOptions {
+  /** How long to wait for the turn on the one connection, in milliseconds. Default 10 000. */
+  turnTimeoutMs?: number | undefined
+}
+
 /**
  * A PGlite instance of the host; we never close it. There is one connection: statements and transactions queue, ours
- * among those of the host. Never await the database itself inside of one of its transactions.
+ * among those of the host. Who awaits the database itself inside of one of its transactions waits for himself: that
+ * ends as unavailable after `turnTimeoutMs`.
  *
  * A statement is parsed and planned once and then only bound and executed, five times faster than `query()`.
  */
-export function pgliteDatabase(pglite: PGliteInstance): SqlDatabase {
+export function pgliteDatabase(pglite: PGliteInstance, options: PGliteOptions = {}): SqlDatabase {
+  const { turnTimeoutMs = 10_000 } = options
   const statements = preparedStatements(pglite)
 
-  /** The turn on the connection. Rejects when the instance was closed, at once or while we waited. */
+  /** The turn on the connection. Rejects when it does not come in time, or when the instance was closed meanwhile. */
   const exclusively = async <T>(work: () => Promise<T>): Promise<T> => {
     await pglite._checkReady()
-    return pglite._runExclusiveTransaction(async () => {
-      await pglite._checkReady()
-      return work()
+    return new Promise<T>((resolve, reject) => {
+      let late: UnavailableError | undefined
+      // Keeps a script alive while the call is pending, so that it ends with this error and not without one.
+      const timer = setTimeout(() => {
+        late = turnNeverCame(turnTimeoutMs)
+        reject(late)
+      }, turnTimeoutMs)
+      const turn = pglite._runExclusiveTransaction(async () => {
+        clearTimeout(timer)
+        // The queue can't be left, so the turn comes all the same, but the caller was told that nothing was written.
+        if (late) throw late
+        await pglite._checkReady()
+        return work()
+      })
+      turn.then(resolve, reject)
     })
   }
 
@@ -109,6 +128,13 @@ export function openPGlite(dataDir?: string): SqlDatabase {
       throw error
     }
   })
+}
+
+function turnNeverCame(timeoutMs: number): UnavailableError {
+  return new UnavailableError(
+    `The one connection of PGlite was busy for ${timeoutMs / 1000} s. A call inside of a transaction of the same PGlite ` +
+      'must pass `tx`, or it waits for that transaction to end. Nothing was written',
+  )
 }
 
 async function importPGlite() {
