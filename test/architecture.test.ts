@@ -200,7 +200,7 @@ describe('the shape of the repository', () => {
   it('names files in kebab-case, by their one idea', () => {
     const banned = /(^|\/)(utils?|helpers?|common|manager|base|types)\.(ts|tsx)$/
     expect(files.filter((path) => banned.test(path))).toEqual([])
-    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config|\.d)?\.(ts|tsx|js|mjs)$/
+    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.test-d|\.config|\.d)?\.(ts|tsx|js|mjs)$/
     const named = files.filter((path) => under('src', 'adapters', 'test')(path))
     expect(named.filter((path) => !kebab.test(posix.basename(path)))).toEqual([])
   })
