@@ -74,6 +74,34 @@ export type Decide<R> = (state: State, now: Date) => Decision<R>
 /** Tells in which field a repeated key's request differs from the first; null: it is the same request. */
 export type CompareRequest = (asked: CommandRequest, stored: StoredRequest) => string | null
 
+/** A plain deduction, as far as an account row alone can decide it. */
+export interface SpendCommand extends AccountKey {
+  /** As in {@link Command}: the new transaction's id. */
+  id: string
+  key: string | null
+  request: CommandRequest
+  /** Credits, a positive integer. */
+  amount: number
+  description: string
+  referenceId: string | null
+  referenceType: string | null
+  metadata: JsonObject | null
+  actor: string | null
+  now: Date | null
+}
+
+/** What became of one deduction of a batch; the others are not affected. */
+export type SpendOutcome =
+  | { status: 'applied'; transaction: Transaction; account: Account }
+  | Replayed
+  | Conflict
+  /** Surely not covered; nothing was written. */
+  | { status: 'insufficient'; available: number }
+  /** The row alone can't tell: ask `update`. Nothing was written. */
+  | { status: 'undecided' }
+  /** Somebody else holds the account; nothing was written. */
+  | { status: 'busy' }
+
 /** Credits that can be spent now, and what stands beside them. */
 export interface Balance {
   creditType: string
@@ -156,6 +184,13 @@ export interface CreditStore extends PackageStore, PurchaseStore {
    * With `tx` the write becomes the host's: no retry, nothing is committed here.
    */
   update<R>(command: Command, decide: Decide<R>, compare: CompareRequest): Promise<Applied<R> | Replayed | Conflict>
+
+  /**
+   * Optional fast path: decide deductions from their account rows alone, in one statement for all of them, outcomes in
+   * the order of the commands. Never decides differently from `update`; everything that needs more than the row (another
+   * grant than the head, something due, debt) is `undecided`. Not for host transactions.
+   */
+  spend?(commands: readonly SpendCommand[]): Promise<SpendOutcome[]>
 
   /** Which account a transaction or grant belongs to; null: no such id. */
   locate(id: string, tx?: unknown): Promise<AccountKey | null>
