@@ -1,4 +1,4 @@
-import type { AccountKey } from '../../src/ledger/account.js'
+import { type AccountKey, availableCredits } from '../../src/ledger/account.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
 import type { Balance, TransactionQuery, Usage } from '../../src/ports/store.js'
 import { decodeTransaction, epochMs, jsonRow, TRANSACTION_COLUMNS } from './columns.js'
@@ -51,7 +51,7 @@ export async function selectBalances(
     }
     return {
       ...rest,
-      balance: rest.debt > 0 ? -rest.debt : usable,
+      balance: availableCredits(rest.debt, usable),
       nextExpiry: nextExpiry === null ? null : new Date(nextExpiry),
     }
   })
