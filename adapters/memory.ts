@@ -1,2 +1,2 @@
-export { memoryCache } from './memory-cache.js'
-export { memoryStore } from './memory-store.js'
+export { memoryCache } from './memory/cache.js'
+export { memoryStore } from './memory/store.js'

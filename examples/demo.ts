@@ -182,8 +182,40 @@ step('6. Her balance')
 table([{ available: enrichment.balance, owned, held, debt, purchased: totalPurchased, used: totalUsed }])
 deepEqual([owned, held, debt, totalPurchased, totalUsed], [0, 0, 25, 100, 25])
 
+// Work that takes a while: its credits are set aside while it runs, and it is charged what it really cost.
+
+const calls: { 'withHold, 20 credits': string; available: number; held: number }[] = []
+const look = async (when: string) => {
+  const { calling } = await credits.getAllBalances(userId)
+  calls.push({ 'withHold, 20 credits': when, available: calling.balance, held: calling.held })
+}
+const account = { userId, creditType: 'calling' } as const
+await credits.addCredits({ ...account, amount: 50, description: 'Welcome bonus', source: 'promotional' })
+await look('before')
+await credits.withHold({ ...account, amount: 20, description: 'Call to Berlin' }, async (held) => {
+  await look('while the call runs')
+  held.setCost(12)
+})
+await look('after it: it cost 12')
+const dropped = credits.withHold({ ...account, amount: 20, description: 'Call to Rome' }, () => {
+  throw new Error('the line is dead')
+})
+await dropped.catch(() => look('a call that failed costs nothing'))
+
+step('7. She makes two calls')
+table(calls)
+deepEqual(
+  calls.map(({ available, held }) => [available, held]),
+  [
+    [50, 0],
+    [30, 20],
+    [38, 0],
+    [38, 0],
+  ],
+)
+
 // Every sum recomputed from the ledger.
-deepEqual(await credits.verify(), { accounts: 1, violations: [] })
+deepEqual(await credits.verify(), { accounts: 2, violations: [] })
 good('verify: ok')
 
 server.close()

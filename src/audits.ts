@@ -13,7 +13,7 @@ export interface VerifyReport {
 /** Check every sum rule of every account (or of one user's), on one snapshot. */
 export async function verifyLedger(store: CreditStore, userId: string | null): Promise<VerifyReport> {
   const report: VerifyReport = { accounts: 0, violations: [] }
-  await store.scanAccounts(userId, (history) => {
+  await store.scanAccounts({ userId }, (history) => {
     report.accounts += 1
     report.violations.push(...auditAccount(history))
   })
@@ -33,7 +33,7 @@ export async function rebuildFromLedger(store: CreditStore, commands: Commands, 
       return {
         result: null,
         main: null,
-        accounts: untouched ? [] : [rebuildAccount(state.history, state.nextDueAt, now)],
+        accounts: untouched ? [] : [rebuildAccount(state.history, now)],
       }
     },
     () => null,

@@ -46,6 +46,11 @@ export class Balances {
     await this.#attempt(undefined, (cache) => cache.invalidate(cacheKey))
   }
 
+  /** Reads that neither ask the cache nor tell it anything. */
+  uncached(): Balances {
+    return new Balances(null, this.#logger)
+  }
+
   async close(): Promise<void> {
     await this.#cache?.close?.()
   }

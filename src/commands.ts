@@ -2,9 +2,12 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Balances } from './balances.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
 import { IdempotencyConflictError, isCreditError } from './errors.js'
+import type { EventDelivery } from './event-delivery.js'
 import type { AccountKey } from './ledger/account.js'
+import type { AccountRules, AccountState } from './ledger/account-state.js'
 import type { CommandDetails } from './ledger/add.js'
 import type { State } from './ledger/decision.js'
+import type { EventKind } from './ledger/event.js'
 import { Posting } from './ledger/posting.js'
 import { type CommandRequest, firstDifference, requestBeyondColumns } from './ledger/request.js'
 import type { JsonObject, Transaction } from './ledger/transaction.js'
@@ -16,19 +19,37 @@ export function newRowId(): string {
   return uuidv7()
 }
 
+/** What every write needs beside the store. */
+export interface CommandTools {
+  clock: Clock | null
+  balances: Balances
+  rules: { of(creditType: string): AccountRules }
+  /** Null inside of a host's transaction: events leave after its commit. */
+  events: EventDelivery | null
+}
+
 /** What every write goes through: the clock, the store's outcome made a result or a named error, the cache told. */
 export class Commands {
-  readonly #clock: Clock | null
-  readonly #balances: Balances
+  readonly #tools: CommandTools
 
-  constructor(clock: Clock | null, balances: Balances) {
-    this.#clock = clock
-    this.#balances = balances
+  constructor(tools: CommandTools) {
+    this.#tools = tools
   }
 
   /** The injected time, or null for the store's own clock. */
   now(): Date | null {
-    return this.#clock?.now() ?? null
+    return this.#tools.clock?.now() ?? null
+  }
+
+  /** Does somebody listen to this kind of event? */
+  announces(kind: EventKind, { creditType }: AccountKey): boolean {
+    return this.#tools.rules.of(creditType).announce.has(kind)
+  }
+
+  /** Begin a decision about one account, by the rules for its credit type. */
+  posting(state: AccountState | undefined, now: Date): Posting {
+    if (state === undefined) throw new Error('Commands.posting: the store did not load the account')
+    return new Posting(state, now, newRowId, this.#tools.rules.of(state.account.creditType))
   }
 
   /** Run one command. `replayed` makes the result of a call whose key or id had been used before. */
@@ -38,15 +59,24 @@ export class Commands {
     decide: Decide<R>,
     replayed: (outcome: Replayed) => R,
   ): Promise<R> {
-    const updating = store.update({ ...command, now: this.now() }, decide, firstDifference)
-    const outcome = await updating.catch(async (error: unknown) => {
+    const { balances, rules, events } = this.#tools
+    const limits = command.accounts.some(({ creditType }) => rules.of(creditType).limits.length > 0)
+    const written = { events: false }
+    const deciding: Decide<R> = (state, now) => {
+      const decision = decide(state, now)
+      written.events = decision.accounts.some((changes) => changes.events.length > 0)
+      return decision
+    }
+    const whole = { ...command, load: { ...command.load, limits }, now: this.now() }
+    const outcome = await store.update(whole, deciding, firstDifference).catch(async (error: unknown) => {
       // It may have happened: what was remembered may be old.
-      if (isCreditError(error, 'OUTCOME_UNKNOWN')) await this.#balances.forget(command.accounts)
+      if (isCreditError(error, 'OUTCOME_UNKNOWN')) await balances.forget(command.accounts)
       throw error
     })
     if (outcome.status === 'conflict') throw new IdempotencyConflictError(outcome.field)
     // Also after a replay: it may be our own retry of a write whose answer was lost.
-    await this.#balances.forget(outcome.accounts)
+    await balances.forget(outcome.accounts)
+    if (written.events) events?.wake()
     return outcome.status === 'replayed' ? replayed(outcome) : outcome.result
   }
 
@@ -74,11 +104,9 @@ export class Commands {
     const details = { id, description, referenceId, referenceType, metadata, idempotencyKey: key, request: kept, actor }
     return this.run(
       store,
-      { id, userId: account.userId, key, request, accounts: [account], load, tx: input.tx },
+      { id, userId: account.userId, key, request, accounts: [account], load },
       (state, now) => {
-        const [locked] = state.accounts
-        if (locked === undefined) throw new Error('Commands.write: the store did not load the account')
-        const posting = new Posting(locked, now, newRowId)
+        const posting = this.posting(state.accounts[0], now)
         const main = decide(posting, details, state)
         return { result: toCreditTransaction<T>(main), main, accounts: [posting.finish()] }
       },
@@ -106,5 +134,4 @@ export interface WriteInput {
   metadata: JsonObject | null
   referenceId?: string | null
   referenceType?: string | null
-  tx?: unknown
 }

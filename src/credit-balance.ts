@@ -1,9 +1,9 @@
-import type { Balance } from './ports/store.js'
+import type { Balance } from './ledger/balance.js'
 
 /** One credit type's figures. Credits. */
 export type CreditBalance = Pick<
   Balance,
-  'balance' | 'owned' | 'held' | 'debt' | 'totalPurchased' | 'totalUsed' | 'nextExpiry'
+  'balance' | 'paid' | 'promotional' | 'owned' | 'held' | 'debt' | 'totalPurchased' | 'totalUsed' | 'nextExpiry'
 >
 
 export interface BalanceCheck {
@@ -17,6 +17,8 @@ export interface BalanceCheck {
 export function toCreditBalance(balance: Balance | undefined): CreditBalance {
   return {
     balance: balance?.balance ?? 0,
+    paid: balance?.paid ?? 0,
+    promotional: balance?.promotional ?? 0,
     owned: balance?.owned ?? 0,
     held: balance?.held ?? 0,
     debt: balance?.debt ?? 0,

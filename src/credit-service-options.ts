@@ -1,10 +1,23 @@
 import type { DefaultCreditType } from './credit-types.js'
+import type { EventCallbacks } from './event-delivery.js'
 import type { ClawbackPolicy } from './ledger/clawback.js'
+import type { LimitPeriod } from './ledger/limit.js'
+import type { RefundPolicy } from './ledger/refund.js'
+import type { Operation } from './operations.js'
+import type { Plan } from './plans.js'
 import type { BalanceCache } from './ports/cache.js'
 import type { Clock } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { PaymentProvider } from './ports/payments.js'
 import type { CreditStore } from './ports/store.js'
+
+export interface LimitOption {
+  max: number
+  /** Fixed windows in UTC. */
+  per: LimitPeriod
+  /** Default `calls`: uses and holds. */
+  of?: 'calls' | 'credits' | undefined
+}
 
 export interface CreditServiceOptions<T extends string = DefaultCreditType> {
   /** The kinds of credit there are. Default: enrichment, calling, scraping. */
@@ -17,6 +30,23 @@ export interface CreditServiceOptions<T extends string = DefaultCreditType> {
   payments?: PaymentProvider | undefined
   /** What a payment refund does with credits that were spent. Default `debt`: the next credits repay it. */
   clawbackPolicy?: ClawbackPolicy | undefined
+  /** What becomes of refunded credits whose grant has expired. Default `expire`: they end at once. */
+  refundPolicy?: RefundPolicy | undefined
+  // `NoInfer`: credit types are what `creditTypes` says, not what prices and plans happen to name.
+  /** Prices by name, for `quote`, `spend` and `withHold`. */
+  operations?: { [name: string]: Operation<NoInfer<T>> } | undefined
+  /** Credits that come again and again, by the name of the plan, for `startPlan`. */
+  plans?: { [name: string]: Plan<NoInfer<T>> } | undefined
+  /** At most so many uses, or used credits, per window of time and account. */
+  limits?: { [K in NoInfer<T>]?: readonly LimitOption[] } | undefined
+  /** Balances at which `on.balanceLow` is told: credits, or a percentage of the last addition ("10%"); per type or for all. */
+  lowBalance?: readonly (number | string)[] | { [K in NoInfer<T>]?: readonly (number | string)[] } | undefined
+  /** `on.expiringSoon` is told so long before credits expire. Default 7 days. */
+  expiringSoonSeconds?: number | undefined
+  /** Callbacks for what happened, told after the commit, at least once. Only what is listened to is recorded. */
+  on?: EventCallbacks | undefined
+  /** On serverless: keeps the process alive until callbacks have been told (`ctx.waitUntil`, Next's `after`). */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** A clock instead of the database's, for tests; balances are not cached then. */
   clock?: Clock | undefined
   /** Where we report what no caller waits for. Default: warnings and errors on the console. */

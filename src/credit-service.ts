@@ -1,6 +1,4 @@
 import { rebuildFromLedger, verifyLedger, type VerifyReport } from './audits.js'
-import { Balances } from './balances.js'
-import { type AccountCall, Commands } from './commands.js'
 import type {
   AccountInput,
   AddCreditsInput,
@@ -12,17 +10,12 @@ import type {
 import { type BalanceCheck, type CreditBalance, toCreditBalance } from './credit-balance.js'
 import type { CreditServiceOptions } from './credit-service-options.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
-import {
-  type CreditTypePosition,
-  CreditTypes,
-  DEFAULT_CREDIT_TYPES,
-  type DefaultCreditType,
-  type LastCreditType,
-} from './credit-types.js'
+import { CreditFeatures } from './credit-features.js'
+import type { CreditTypePosition, DefaultCreditType, LastCreditType } from './credit-types.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
-import { openDefaultCache, openDefaultStore } from './defaults.js'
 import { TransactionNotFoundError } from './errors.js'
 import * as inputs from './inputs.js'
+import type { AccountCall } from './commands.js'
 import { addCredits } from './ledger/add.js'
 import { adjustCredits } from './ledger/adjust.js'
 import { deductCredits } from './ledger/deduct.js'
@@ -30,9 +23,10 @@ import { refundCredits } from './ledger/refund.js'
 import type { CommandRequest } from './ledger/request.js'
 import type { TransactionType } from './ledger/transaction.js'
 import { Marketplace } from './marketplace.js'
-import { consoleLogger, type Logger } from './ports/logger.js'
-import type { CreditStore, TransactionQuery } from './ports/store.js'
+import type { TransactionQuery } from './ports/store.js'
 import { namedArguments } from './positional.js'
+import { getBalanceAt } from './reports.js'
+import { type Opened, Session } from './session.js'
 import { type UsageStats, usageStats } from './usage-stats.js'
 import { handleWebhookRequest } from './webhook.js'
 
@@ -43,46 +37,48 @@ import { handleWebhookRequest } from './webhook.js'
  * `UnavailableError` (surely nothing was written; try again) and `StoreNotConfiguredError`; writes also
  * `OutcomeUnknownError` (try again with the same idempotency key) and `IdempotencyConflictError`.
  */
-export class CreditService<const T extends string = DefaultCreditType> {
+export class CreditService<const T extends string = DefaultCreditType> extends CreditFeatures<T> {
   /** Packages, checkouts and everything else about selling credits. */
   readonly marketplace: Marketplace<T>
   /** The cache of balances, under the guide's keys `user_credits:{userId}:{creditType}`. */
   readonly cache: { invalidate(key: string): Promise<void> }
 
-  readonly #types: CreditTypes<T>
-  readonly #options: CreditServiceOptions<T>
-  readonly #logger: Logger
-  #opened: Promise<{ store: CreditStore; balances: Balances; commands: Commands }> | null = null
+  readonly #session: Session<T>
 
-  constructor(options: CreditServiceOptions<T> = {}) {
-    this.#options = options
-    this.#logger = options.logger ?? consoleLogger
-    // Without a list the type parameter is the guide's own three.
-    this.#types = new CreditTypes(options.creditTypes ?? (DEFAULT_CREDIT_TYPES as readonly string[] as readonly T[]))
-    this.cache = { invalidate: async (key) => (await this.#open()).balances.invalidate(key) }
+  /** `session`: not for hosts; how `transaction` makes a service bound to it. */
+  constructor(options: CreditServiceOptions<T> = {}, session = new Session<T>(options)) {
+    super(session)
+    this.#session = session
+    this.cache = { invalidate: async (key) => (await session.open()).balances.invalidate(key) }
     this.marketplace = new Marketplace<T>({
-      open: () => this.#open(),
+      open: () => session.open(),
       payments: options.payments ?? null,
-      creditTypes: this.#types,
+      creditTypes: session.types,
       clawbackPolicy: options.clawbackPolicy ?? 'debt',
-      logger: this.#logger,
+      logger: session.logger,
     })
   }
 
-  /** Credits available now; negative while there is debt; 0 for an unknown account. May be up to 60 s old (see `cache`). */
-  async getBalance(userId: UserId, ...[creditType]: LastCreditType<T>): Promise<number> {
+  /**
+   * Credits available now; negative while there is debt; 0 for an unknown account. May be up to 60 s old (see `cache`).
+   * `at`: those that were available at a past moment, counted from the ledger.
+   */
+  getBalance(userId: UserId, ...[creditType]: LastCreditType<T>): Promise<number>
+  getBalance(userId: UserId, creditType: CreditTypePosition<T>, past: { at: Date }): Promise<number>
+  async getBalance(userId: UserId, creditType?: T, past?: { at: Date }): Promise<number> {
+    if (past !== undefined) return getBalanceAt(this.#session, { userId, creditType, at: past.at })
     const { store, account } = await this.#account(inputs.parseInput(inputs.accountInput, { userId, creditType }))
-    const { balances, commands } = await this.#open()
-    return balances.read(store, account, commands.now())
+    const { balances } = await this.#open()
+    return balances.read(store, account, this.#session.now())
   }
 
   /** Every configured credit type's figures, from the database and one snapshot. */
   async getAllBalances(userId: UserId): Promise<Record<T, CreditBalance>> {
     const { userId: checked } = inputs.parseInput(inputs.accountInput, { userId })
-    const { store, commands } = await this.#open()
-    const found = await store.readBalances(inputs.canonicalUserId(checked, store.userIdType), commands.now())
+    const { store } = await this.#open()
+    const found = await store.readBalances(await this.#session.userId({ userId: checked }), this.#session.now())
     const byType = new Map(found.map((balance) => [balance.creditType, balance]))
-    const entries = this.#types.names.map((name) => [name, toCreditBalance(byType.get(name))] as const)
+    const entries = this.#session.types.names.map((name) => [name, toCreditBalance(byType.get(name))] as const)
     return Object.fromEntries(entries) as Record<T, CreditBalance>
   }
 
@@ -200,10 +196,10 @@ export class CreditService<const T extends string = DefaultCreditType> {
     const input = inputs.parseInput(inputs.refundCreditsInput, namedArguments([refund], ['transactionId']))
     const { reason } = input
     const transactionId = input.transactionId.toLowerCase()
-    const { store } = await this.#open()
-    const account = inputs.isRowId(transactionId) ? await store.locate(transactionId, input.tx) : null
-    const owner = input.userId === undefined ? account?.userId : inputs.canonicalUserId(input.userId, store.userIdType)
-    if (account === null || account.userId !== owner) throw new TransactionNotFoundError()
+    const store = await this.#session.store(input.tx)
+    const found = inputs.isRowId(transactionId) ? await store.findTransaction(transactionId) : null
+    if (found === null || !(await this.#session.owns(input, found))) throw new TransactionNotFoundError()
+    const policy = this.#session.options.refundPolicy ?? 'expire'
     const amount = input.amount ?? null
     const request: CommandRequest = [
       ['operation', 'refund'],
@@ -211,7 +207,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
       ['amount', amount],
       ['reason', reason],
     ]
-    const call = { store, account: { userId: account.userId, creditType: account.creditType as T } }
+    const call = { store, account: { userId: found.userId, creditType: found.creditType as T } }
     const load = { grants: { covering: 0 }, transactions: [transactionId] }
     return (await this.#open()).commands.write(
       call,
@@ -224,6 +220,7 @@ export class CreditService<const T extends string = DefaultCreditType> {
         return refundCredits(posting, target, {
           ...details,
           amount,
+          policy,
           referenceId,
           referenceType,
           description: reason ?? `Refund: ${description}`.slice(0, 2000).toWellFormed(),
@@ -341,10 +338,27 @@ export class CreditService<const T extends string = DefaultCreditType> {
   /** The payment provider's webhook: verify, act, answer. Mounts call it; the raw body must not have been read. */
   async handleWebhook(request: Request): Promise<Response> {
     return handleWebhookRequest(request, {
-      provider: this.#options.payments ?? null,
+      provider: this.#session.options.payments ?? null,
       process: (event) => this.marketplace.processEvent(event),
-      logger: this.#logger,
+      logger: this.#session.logger,
     })
+  }
+
+  /**
+   * Run `work` in one database transaction of the store's: everything done with the `credits` it is given, and whatever
+   * the host does itself with `tx` (a Drizzle transaction), commits together, or not at all when `work` throws. Runs once;
+   * inside, use nothing but `tx` and `credits`. Balances are forgotten by the cache, and events are told, after the commit.
+   *
+   * @throws {InvalidInputError} The store has no transactions (`memoryStore`).
+   */
+  async transaction<R>(work: (inside: { tx: unknown; credits: CreditService<T> }) => Promise<R>): Promise<R> {
+    const { store, events } = await this.#open()
+    const result = await store.transaction((tx) => {
+      const session = this.#session.within(tx)
+      return work({ tx, credits: new CreditService(session.options, session) })
+    })
+    events.wake()
+    return result
   }
 
   /**
@@ -352,43 +366,21 @@ export class CreditService<const T extends string = DefaultCreditType> {
    * host made stays open. A service with the default store opens it anew with the next call.
    */
   async close(): Promise<void> {
-    const opened = this.#opened
-    this.#opened = null
-    if (opened === null) return
-    const { store, balances } = await opened
-    await balances.close()
-    await store.close()
+    await this.#session.close()
   }
 
-  #open(): Promise<{ store: CreditStore; balances: Balances; commands: Commands }> {
-    this.#opened ??= this.#openOnce().catch((error: unknown) => {
-      this.#opened = null
-      throw error
-    })
-    return this.#opened
+  #open(): Promise<Opened> {
+    return this.#session.open()
   }
 
-  async #openOnce(): Promise<{ store: CreditStore; balances: Balances; commands: Commands }> {
-    const { clock = null, cache } = this.#options
-    const store = this.#options.store ?? (await openDefaultStore())
-    const balances = new Balances(
-      clock === null ? (cache === undefined ? await openDefaultCache(store) : cache) : null,
-      this.#logger,
-    )
-    return { store, balances, commands: new Commands(clock, balances) }
-  }
-
-  async #account(input: { userId: UserId; creditType?: string | undefined }): Promise<AccountCall<T>> {
-    const creditType = this.#types.resolve(input.creditType)
-    const { store } = await this.#open()
-    return { store, account: { userId: inputs.canonicalUserId(input.userId, store.userIdType), creditType } }
+  #account(input: { userId: UserId; creditType?: string | undefined; tx?: unknown }): Promise<AccountCall<T>> {
+    return this.#session.account(input)
   }
 
   /** All of a user's transactions, or those of one credit type. */
   async #filter(input: { userId: UserId; creditType?: string | undefined }): Promise<TransactionQuery> {
-    const { store } = await this.#open()
-    const userId = inputs.canonicalUserId(input.userId, store.userIdType)
-    const creditType = input.creditType === undefined ? null : this.#types.resolve(input.creditType)
+    const userId = await this.#session.userId(input)
+    const creditType = input.creditType === undefined ? null : this.#session.types.resolve(input.creditType)
     return { userId, creditType, transactionType: null, from: null, to: null, limit: 50, offset: 0, after: null }
   }
 }

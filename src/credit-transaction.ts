@@ -1,4 +1,12 @@
-import type { Transaction } from './ledger/transaction.js'
+import type { JsonObject, Transaction } from './ledger/transaction.js'
+
+/** The priced operation a use was for. */
+export interface OperationUse {
+  name: string
+  params: JsonObject
+  /** Which version of the price list its price came from. */
+  priceVersion: string
+}
 
 /** One row of the ledger, as callers see it. The guide's columns, then ours. */
 export interface CreditTransaction<T extends string = string> extends Omit<
@@ -6,8 +14,10 @@ export interface CreditTransaction<T extends string = string> extends Omit<
   'request' | 'relatedId' | 'creditType'
 > {
   creditType: T
-  /** The transaction this one corrects or follows from. */
+  /** The transaction this one corrects or follows from; of a capture, its hold. */
   relatedTransactionId: string | null
+  /** The priced operation it was for; null: none. */
+  operation: OperationUse | null
   /** True when the idempotency key had been used before and this is that call's result; nothing was written now. */
   replayed: boolean
 }
@@ -17,6 +27,20 @@ export function toCreditTransaction<T extends string>(
   replayed = false,
 ): CreditTransaction<T> {
   const { request, relatedId, creditType, ...rest } = transaction
+  const operation = operationOf(request)
   // The store only holds types this service was configured with, or older ones the host has since removed.
-  return { ...rest, creditType: creditType as T, relatedTransactionId: relatedId, replayed }
+  return { ...rest, creditType: creditType as T, relatedTransactionId: relatedId, operation, replayed }
+}
+
+/** What is kept of a priced operation beside its transaction. */
+export function operationRequest({ name, params, priceVersion }: OperationUse): JsonObject {
+  return { pricedOperation: name, params, priceVersion }
+}
+
+export function operationOf(request: JsonObject | null): OperationUse | null {
+  if (request === null) return null
+  const { pricedOperation: name, params, priceVersion } = request
+  if (typeof name !== 'string' || typeof priceVersion !== 'string') return null
+  if (typeof params !== 'object' || params === null || Array.isArray(params)) return null
+  return { name, params, priceVersion }
 }

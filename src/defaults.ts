@@ -69,7 +69,7 @@ function missingPackage(cause: unknown): never {
 export async function openDefaultCache(store: CreditStore): Promise<BalanceCache | null> {
   const scope = store.memoryScope
   if (scope === null) return null
-  const { memoryCache } = await import('../adapters/memory-cache.js')
+  const { memoryCache } = await import('../adapters/memory/cache.js')
   const caches = registered('caches', () => new WeakMap<object, BalanceCache>())
   const cache = caches.get(scope) ?? memoryCache()
   caches.set(scope, cache)

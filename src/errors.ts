@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   PACKAGE_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
   PACKAGE_INACTIVE: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: false },
   HOLD_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
+  GRANT_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
   HOLD_NOT_OPEN: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: false },
   IDEMPOTENCY_CONFLICT: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: false },
   LIMIT_EXCEEDED: { httpStatus: 429, trpcCode: 'TOO_MANY_REQUESTS', retryable: true },
@@ -130,6 +131,71 @@ export class NotRefundableError extends CreditError {
   constructor(message: string) {
     super('NOT_REFUNDABLE', message)
     this.name = 'NotRefundableError'
+  }
+}
+
+/** No such hold, or not one of this user; the two are not told apart. */
+export class HoldNotFoundError extends CreditError {
+  static readonly code = 'HOLD_NOT_FOUND'
+
+  constructor() {
+    super('HOLD_NOT_FOUND', 'Hold not found')
+    this.name = 'HoldNotFoundError'
+  }
+}
+
+/** The hold has ended: it was captured, released, or its time ran out. */
+export class HoldNotOpenError extends CreditError {
+  static readonly code = 'HOLD_NOT_OPEN'
+  readonly status: 'captured' | 'released' | 'expired'
+
+  constructor(status: 'captured' | 'released' | 'expired') {
+    super(
+      'HOLD_NOT_OPEN',
+      `Hold is no longer open: it has been ${status === 'expired' ? 'ended by its timeout' : status}`,
+    )
+    this.name = 'HoldNotOpenError'
+    this.status = status
+  }
+}
+
+/** No such grant, or not one of this user; the two are not told apart. */
+export class GrantNotFoundError extends CreditError {
+  static readonly code = 'GRANT_NOT_FOUND'
+
+  constructor() {
+    super('GRANT_NOT_FOUND', 'Grant not found')
+    this.name = 'GrantNotFoundError'
+  }
+}
+
+/** More than a limit allows in its window of time; nothing was written. */
+export class LimitExceededError extends CreditError {
+  static readonly code = 'LIMIT_EXCEEDED'
+  readonly creditType: string
+  /** The limit that stood in the way. */
+  readonly limit: { max: number; per: string; of: 'calls' | 'credits' }
+  /** Counted in the running window so far. */
+  readonly used: number
+  /** Until the next window begins, in whole seconds. */
+  readonly retryAfterSeconds: number
+
+  constructor(
+    creditType: string,
+    limit: { max: number; per: string; of: 'calls' | 'credits' },
+    used: number,
+    retryAfterSeconds: number,
+  ) {
+    const { max, per, of } = limit
+    super(
+      'LIMIT_EXCEEDED',
+      `Limit exceeded for ${creditType}: at most ${max} ${of} per ${per}, ${used} used; try again in ${retryAfterSeconds} s`,
+    )
+    this.name = 'LimitExceededError'
+    this.creditType = creditType
+    this.limit = { max, per, of }
+    this.used = used
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }
 

@@ -1,7 +1,7 @@
 export { CreditService } from './credit-service.js'
 export type { VerifyReport } from './audits.js'
 export type { BalanceCheck, CreditBalance } from './credit-balance.js'
-export type { CreditServiceOptions } from './credit-service-options.js'
+export type { CreditServiceOptions, LimitOption } from './credit-service-options.js'
 export type {
   AccountInput,
   AddCreditsInput,
@@ -10,13 +10,23 @@ export type {
   RefundCreditsInput,
   UserId,
 } from './credit-inputs.js'
-export type { CreditTransaction } from './credit-transaction.js'
+export type { CreditHold } from './credit-hold.js'
+export type { CreditTransaction, OperationUse } from './credit-transaction.js'
 export { DEFAULT_CREDIT_TYPES } from './credit-types.js'
 export type { CreditTypeField, DefaultCreditType } from './credit-types.js'
 export * from './errors.js'
+export type { CreditEvent, EventCallbacks } from './event-delivery.js'
+export type { CreditGrant, VoidGrantInput } from './grants.js'
+export { voidGrantInput } from './grants.js'
+export { captureHoldInput, extendHoldInput, holdCreditsInput, releaseHoldInput } from './holds.js'
+export type { CaptureHoldInput, ExtendHoldInput, HoldCreditsInput, HoldInput } from './holds.js'
 export type { Violation } from './ledger/audit.js'
 export type { ClawbackPolicy } from './ledger/clawback.js'
-export type { Allocation, GrantSource } from './ledger/grant.js'
+export type { EventKind, EventPayloads } from './ledger/event.js'
+export type { ExplainedPart } from './ledger/explain.js'
+export type { Allocation, BurnDownReason, GrantSource } from './ledger/grant.js'
+export type { HoldStatus } from './ledger/hold.js'
+export type { RefundPolicy } from './ledger/refund.js'
 export type { TransactionType } from './ledger/transaction.js'
 export type { Marketplace } from './marketplace.js'
 export type {
@@ -27,6 +37,8 @@ export type {
   LegacyProduct,
   Products,
 } from './marketplace.js'
+export { quoteInput, spendInput } from './operations.js'
+export type { Operation, OperationParams, Quote, QuoteInput, SpendInput } from './operations.js'
 export { createPackageInput, listPackagesInput, updatePackageInput, upsertPackageInput } from './packages.js'
 export type { CreatePackageInput, ListPackagesInput, UpdatePackageInput, UpsertPackageInput } from './packages.js'
 export {
@@ -39,6 +51,7 @@ export {
   refundCreditsInput,
   usageInput,
 } from './inputs.js'
+export type { Plan, PlanGrantOption, PlanInput, StartPlanInput, UserPlan } from './plans.js'
 export type { BalanceCache, CachedBalance } from './ports/cache.js'
 export type { Clock } from './ports/clock.js'
 export type { Logger } from './ports/logger.js'
@@ -52,7 +65,12 @@ export type {
   VerifiedEvent,
 } from './ports/payments.js'
 export type { CreditStore } from './ports/store.js'
+export type { CreditMetrics, Explanation, Forgotten } from './reports.js'
 export { withRetry } from './retry.js'
 export type { RetryOptions } from './retry.js'
+export type { DueReport, RunDueInput } from './run-due.js'
+export { deductManyInput, transferCreditsInput } from './transfers.js'
+export type { DeductManyOptions, Transfer, TransferCreditsInput } from './transfers.js'
 export type { UsageStats } from './usage-stats.js'
 export type { WebhookReceiver } from './webhook.js'
+export type { HeldWork, WithHoldInput, WithHoldResult } from './with-hold.js'

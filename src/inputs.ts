@@ -65,10 +65,10 @@ export const moment = z.date().min(new Date('1970-01-01T00:00:00Z')).max(new Dat
 
 export const pageSize = z.number().int().min(1).max(200)
 
-const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? null)
+export const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? null)
 
 /** What every write takes beside its own fields. `tx`: the host's own database transaction. */
-const everyWrite = {
+export const everyWrite = {
   idempotencyKey: optional(idempotencyKey),
   actor: optional(identifier),
   metadata: optional(metadata),
@@ -76,7 +76,10 @@ const everyWrite = {
 }
 
 /** Left out when only one credit type is configured. */
-const creditType = z.string().optional()
+export const creditType = z.string().optional()
+
+/** The id of one of our rows; in another case or form it names nothing. */
+export const rowId = z.string().transform((id) => id.toLowerCase())
 
 export const deductCreditsInput = z.object({
   userId,

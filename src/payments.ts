@@ -1,9 +1,9 @@
 import { type Commands, newRowId } from './commands.js'
-import { isRowId } from './inputs.js'
+import { INTERNAL_KEY_PREFIX, isRowId } from './inputs.js'
 import type { ClawbackPolicy, Reversal } from './ledger/clawback.js'
 import type { State } from './ledger/decision.js'
 import { type Fulfillment, fulfillPurchase, settleFacts } from './ledger/fulfillment.js'
-import { Posting } from './ledger/posting.js'
+import type { Posting } from './ledger/posting.js'
 import type { PaymentFact, Purchase, QuarantineEntry } from './ledger/purchase.js'
 import type { JsonObject } from './ledger/transaction.js'
 import type { Logger } from './ports/logger.js'
@@ -21,21 +21,20 @@ export interface Till {
 
 /** Payment event → what we do. Every row may run any number of times, in any order. */
 const HANDLERS: {
-  [K in PaymentEvent['kind']]: (till: Till, event: Extract<PaymentEvent, { kind: K }>) => Promise<void>
+  [K in PaymentEvent['kind']]: (till: Till, event: Extract<PaymentEvent, { kind: K }>, eventId: string) => Promise<void>
 } = {
   checkout: async (till, { checkout, failed }) => {
     await fulfillCheckout(till, checkout, failed)
   },
   payment_succeeded: fulfillPayment,
-  payment_failed: async ({ logger }, { paymentId, purchaseId, code, message }) =>
-    logger.warn({ paymentId, purchaseId, code, message }, 'a payment failed; the buyer may try again'),
+  payment_failed: announceFailure,
   payment_reversed: (till, { reversals }) => settlePaymentReversals(till, reversals),
 }
 
 /** Act on a verified event: translate it, handle it, note that it came. Throws when the provider should deliver again. */
 export async function processPaymentEvent(till: Till, verified: VerifiedEvent): Promise<void> {
   const event = await verified.translate()
-  if (event !== null) await handle(till, event)
+  if (event !== null) await handle(till, event, verified.eventId)
   await till.store.recordWebhookEvent({
     id: verified.eventId,
     provider: till.provider.name,
@@ -45,10 +44,10 @@ export async function processPaymentEvent(till: Till, verified: VerifiedEvent): 
   })
 }
 
-async function handle(till: Till, event: PaymentEvent): Promise<void> {
+async function handle(till: Till, event: PaymentEvent, eventId: string): Promise<void> {
   // The table's row for a kind takes that kind's event; TypeScript can't follow the pairing through the union.
-  const handler = HANDLERS[event.kind] as (till: Till, event: PaymentEvent) => Promise<void>
-  await handler(till, event)
+  const handler = HANDLERS[event.kind] as (till: Till, event: PaymentEvent, eventId: string) => Promise<void>
+  await handler(till, event, eventId)
 }
 
 /**
@@ -82,7 +81,7 @@ export async function fulfillCheckout(till: Till, checkout: Checkout, failed = f
       load: { grants: 'open', transactions: [found.id] },
     },
     (state, now) => {
-      const { posting, purchase, facts } = lockedPurchase(state, now)
+      const { posting, purchase, facts } = lockedPurchase(commands, state, now)
       const result = fulfillPurchase(
         posting,
         { purchase, facts },
@@ -119,6 +118,31 @@ async function fulfillPayment(
   if (checkout !== null) await fulfillCheckout(till, checkout)
 }
 
+/** An attempt to pay failed: say so, once per news of it. It changes nothing, since the buyer may try again. */
+async function announceFailure(
+  till: Till,
+  { paymentId, purchaseId, code, message }: Extract<PaymentEvent, { kind: 'payment_failed' }>,
+  eventId: string,
+): Promise<void> {
+  const { store, commands, logger } = till
+  logger.warn({ paymentId, purchaseId, code, message }, 'a payment failed; the buyer may try again')
+  const purchase = await findOurPurchase(store, { paymentId, purchaseId })
+  if (purchase === null || !commands.announces('paymentFailed', purchase)) return
+  const key = `${INTERNAL_KEY_PREFIX}event:${eventId}`
+  const command = { id: newRowId(), userId: purchase.userId, key, request: [], accounts: [purchase] }
+  await commands.run(
+    store,
+    { ...command, load: { grants: { covering: 0 } } },
+    ({ accounts: [account] }, now) => {
+      const posting = commands.posting(account, now)
+      const payload = { purchaseId: purchase.id, paymentId, failureCode: code, message }
+      posting.announce({ kind: 'paymentFailed', payload })
+      return { result: null, main: null, accounts: [posting.finish()] }
+    },
+    () => null,
+  )
+}
+
 /** Bring a purchase's credits in line with all the money that went back for it so far. */
 async function settlePaymentReversals(till: Till, reversals: PaymentReversals): Promise<void> {
   const { store, commands } = till
@@ -137,7 +161,7 @@ async function settlePaymentReversals(till: Till, reversals: PaymentReversals): 
       load: { grants: 'open', transactions: [found.id] },
     },
     (state, now) => {
-      const { posting, purchase, facts: known, history } = lockedPurchase(state, now)
+      const { posting, purchase, facts: known, history } = lockedPurchase(commands, state, now)
       const facts = mergeFacts(known, purchase, reversals, now)
       const ours = purchase.paymentId === null || purchase.paymentId === paymentId
       const seen = { ...purchase, chargeId: purchase.chargeId ?? (ours ? chargeId : null) }
@@ -162,10 +186,13 @@ export async function findOurPurchase(
 }
 
 /** What the state holds for the one purchase and account a payment command names. */
-function lockedPurchase({ accounts: [account], purchases: [locked], transactions: [granted] }: State, now: Date) {
-  if (account === undefined || locked === undefined)
-    throw new Error('payments: the store did not load the purchase and its account')
-  return { posting: new Posting(account, now, newRowId), ...locked, history: granted?.related ?? [] }
+function lockedPurchase(
+  commands: Commands,
+  { accounts: [account], purchases: [locked], transactions: [granted] }: State,
+  now: Date,
+) {
+  if (locked === undefined) throw new Error('payments: the store did not load the purchase')
+  return { posting: commands.posting(account, now), ...locked, history: granted?.related ?? [] }
 }
 
 function written(posting: Posting, { purchase, outcome }: Fulfillment, before: Purchase) {

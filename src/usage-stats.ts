@@ -1,4 +1,5 @@
-import type { Balance, Usage } from './ports/store.js'
+import type { Balance } from './ledger/balance.js'
+import type { Usage } from './ports/store.js'
 
 /** What an account was used for over a range of time. Credits; ranges are half-open UTC. */
 export interface UsageStats {

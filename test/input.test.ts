@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { memoryStore } from '../adapters/memory-store.js'
+import { memoryStore } from '../adapters/memory/store.js'
 import { migrate, postgresStore } from '../adapters/postgres/index.js'
 import { CreditService, type CreditError, isCreditError } from '../src/index.js'
 import type { CreditStore } from '../src/ports/store.js'

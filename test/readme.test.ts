@@ -13,7 +13,13 @@ import type { Request as ExpressRequest } from 'express'
 declare global {
   var credits: import('creditkit').CreditService
   var app: any, t: any, users: any, company: any, leadId: string, call: any, admin: any, inThirtyDays: Date, startDate: Date, endDate: Date
+  var lastMonth: Date, monthStart: Date, monthEnd: Date, use: { id: string }
   var request: Request, userId: string, packageId: number
+  var job: { id: string; title: string }, jobs: (typeof job)[]
+  function makeCall(): Promise<number>
+  function sendMail(userId: string, text: string): Promise<void>
+  function track(userId: string, amount: number): void
+  function waitUntil(work: Promise<unknown>): void
   var leads: import('drizzle-orm/pg-core').PgTableWithColumns<any>
   var db: import('drizzle-orm/node-postgres').NodePgDatabase
   var createServer: typeof import('node:http').createServer
@@ -35,7 +41,7 @@ function parts(block: string): string[] {
 }
 
 describe('the README', () => {
-  it('shows only code that compiles', () => {
+  it('shows only code that compiles', { timeout: 120_000 }, () => {
     const sources = new Map([[`${root}test/readme-host.ts`, HOST]])
     blocks
       .flatMap(parts)

@@ -1,6 +1,10 @@
 import type { Account } from '../../src/ledger/account.js'
+import type { EventRecord } from '../../src/ledger/event.js'
 import type { Grant } from '../../src/ledger/grant.js'
+import type { Hold } from '../../src/ledger/hold.js'
+import type { LimitCount } from '../../src/ledger/limit.js'
 import type { PaymentFact, Purchase, QuarantineEntry } from '../../src/ledger/purchase.js'
+import type { Schedule } from '../../src/ledger/schedule.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
 import type { CreditPackage } from '../../src/ports/package-store.js'
 import type { UserIdType } from '../../src/ports/store.js'
@@ -35,6 +39,7 @@ export const ACCOUNT_COLUMNS = columns<Account>(
   ['headGrantId', 'head_grant_id', 'uuid'],
   ['headRemaining', 'head_remaining', 'bigint'],
   ['nextDueAt', 'next_due_at', 'timestamptz'],
+  ['lastCredit', 'last_credit', 'bigint'],
   ['alertFloor', 'alert_floor', 'bigint'],
   ['createdAt', 'created_at', 'timestamptz'],
   ['updatedAt', 'updated_at', 'timestamptz'],
@@ -79,8 +84,67 @@ export const GRANT_COLUMNS = columns<Grant>(
   ['paidAmount', 'paid_amount', 'bigint'],
   ['currency', 'currency', 'text'],
   ['purchaseId', 'purchase_id', 'uuid'],
+  ['scheduleId', 'schedule_id', 'uuid'],
   ['voidedAt', 'voided_at', 'timestamptz'],
+  ['noticedAt', 'noticed_at', 'timestamptz'],
   ['seq', 'seq', 'bigint'],
+  ['createdAt', 'created_at', 'timestamptz'],
+)
+
+export const HOLD_COLUMNS = columns<Hold>(
+  ['id', 'id', 'uuid'],
+  ['userId', 'user_id', 'user'],
+  ['creditType', 'credit_type', 'text'],
+  ['amount', 'amount', 'bigint'],
+  ['captured', 'captured', 'bigint'],
+  ['status', 'status', 'text'],
+  ['expiresAt', 'expires_at', 'timestamptz'],
+  ['allocations', 'allocations', 'jsonb'],
+  ['description', 'description', 'text'],
+  ['referenceId', 'reference_id', 'text'],
+  ['referenceType', 'reference_type', 'text'],
+  ['metadata', 'metadata', 'jsonb'],
+  ['actor', 'actor', 'text'],
+  ['request', 'request', 'jsonb'],
+  ['createdAt', 'created_at', 'timestamptz'],
+  ['updatedAt', 'updated_at', 'timestamptz'],
+)
+
+export const SCHEDULE_COLUMNS = columns<Schedule>(
+  ['id', 'id', 'uuid'],
+  ['userId', 'user_id', 'user'],
+  ['creditType', 'credit_type', 'text'],
+  ['plan', 'plan', 'text'],
+  ['amount', 'amount', 'bigint'],
+  ['every', 'every', 'text'],
+  ['rolloverMax', 'rollover_max', 'bigint'],
+  ['source', 'source', 'text'],
+  ['priority', 'priority', 'integer'],
+  ['anchorAt', 'anchor_at', 'timestamptz'],
+  ['nextAt', 'next_at', 'timestamptz'],
+  ['periodGranted', 'period_granted', 'bigint'],
+  ['status', 'status', 'text'],
+  ['subscriptionId', 'subscription_id', 'text'],
+  ['createdAt', 'created_at', 'timestamptz'],
+  ['updatedAt', 'updated_at', 'timestamptz'],
+)
+
+export const LIMIT_COLUMNS = columns<LimitCount>(
+  ['userId', 'user_id', 'user'],
+  ['creditType', 'credit_type', 'text'],
+  ['limitName', 'limit_name', 'text'],
+  ['windowStart', 'window_start', 'timestamptz'],
+  ['used', 'used', 'bigint'],
+)
+
+export const EVENT_COLUMNS = columns<EventRecord>(
+  ['id', 'id', 'uuid'],
+  ['userId', 'user_id', 'user'],
+  ['creditType', 'credit_type', 'text'],
+  ['kind', 'kind', 'text'],
+  ['payload', 'payload', 'jsonb'],
+  ['seq', 'seq', 'bigint'],
+  ['position', 'position', 'integer'],
   ['createdAt', 'created_at', 'timestamptz'],
 )
 

@@ -7,6 +7,7 @@ import { sqlStore } from './store.js'
 import { type AnyCreditTables, hostTables } from './tables.js'
 
 export { migrate } from './migrate.js'
+export { creditViews } from './report-views.js'
 export { creditTables } from './tables.js'
 
 export interface PostgresStoreOptions {

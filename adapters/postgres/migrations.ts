@@ -1,3 +1,5 @@
+import { reportViews } from './report-views.js'
+
 /** One numbered step of the schema. Append-only: a released migration never changes. */
 export interface Migration {
   number: number
@@ -16,6 +18,7 @@ export const MIGRATIONS: readonly Migration[] = [
       ...sellingTables(schema),
       ...recurringTables(schema),
       ...supportTables(schema),
+      ...reportViews(schema),
     ],
   },
 ]
@@ -36,6 +39,7 @@ function ledgerTables(schema: string): string[] {
       head_remaining bigint not null,
       seq bigint not null,
       version bigint not null,
+      last_credit bigint not null,
       alert_floor bigint,
       next_due_at timestamptz,
       created_at timestamptz not null,
@@ -97,9 +101,11 @@ function ledgerTables(schema: string): string[] {
       effective_at timestamptz,
       expires_at timestamptz,
       voided_at timestamptz,
+      noticed_at timestamptz,
       created_at timestamptz not null,
       id uuid not null,
       purchase_id uuid,
+      schedule_id uuid,
       priority integer not null,
       open boolean not null,
       user_id text not null,
@@ -125,7 +131,7 @@ function ledgerTables(schema: string): string[] {
       user_id text not null,
       credit_type text not null,
       status text not null,
-      description text,
+      description text not null,
       reference_id text,
       reference_type text,
       actor text,
@@ -148,7 +154,7 @@ function openGrantsView(schema: string): string {
     select g.id, g.user_id, g.credit_type, g.amount,
       case when a.head_grant_id = g.id then a.head_remaining else g.remaining end as remaining,
       g.held, g.shortfall, g.written_off, g.open, g.effective_at, g.expires_at, g.priority, g.source,
-      g.paid_amount, g.currency, g.purchase_id, g.voided_at, g.seq, g.created_at
+      g.paid_amount, g.currency, g.purchase_id, g.schedule_id, g.voided_at, g.noticed_at, g.seq, g.created_at
     from ${schema}.credit_grants g
     join ${schema}.user_credits a on a.user_id = g.user_id and a.credit_type = g.credit_type
     where g.open`
@@ -269,9 +275,9 @@ function recurringTables(schema: string): string[] {
     `create table ${schema}.credit_schedules (
       amount bigint not null,
       rollover_max bigint,
+      period_granted bigint not null,
       anchor_at timestamptz not null,
-      next_at timestamptz,
-      ends_at timestamptz,
+      next_at timestamptz not null,
       created_at timestamptz not null,
       updated_at timestamptz not null,
       id uuid not null,
@@ -283,9 +289,9 @@ function recurringTables(schema: string): string[] {
       source text not null,
       status text not null,
       subscription_id text,
-      metadata jsonb,
       constraint credit_schedules_pkey primary key (user_id, id)
     )`,
+    `create index credit_schedules_account on ${schema}.credit_schedules (user_id, credit_type)`,
     `create index credit_schedules_next on ${schema}.credit_schedules (next_at) where status = 'active'`,
     `create table ${schema}.credit_auto_topups (
       threshold bigint not null,
@@ -336,6 +342,7 @@ function supportTables(schema: string): string[] {
       parked_at timestamptz,
       created_at timestamptz not null,
       id uuid not null,
+      position integer not null,
       attempts integer not null,
       user_id text not null,
       credit_type text not null,
@@ -343,6 +350,8 @@ function supportTables(schema: string): string[] {
       payload jsonb not null,
       constraint credit_outbox_pkey primary key (user_id, id)
     )`,
+    `create index credit_outbox_account on ${schema}.credit_outbox (user_id, credit_type, seq, position)
+      where parked_at is null`,
     `create index credit_outbox_next on ${schema}.credit_outbox (next_attempt_at) where parked_at is null`,
     `create table ${schema}.credit_limit_windows (
       used bigint not null,
@@ -350,7 +359,7 @@ function supportTables(schema: string): string[] {
       user_id text not null,
       credit_type text not null,
       limit_name text not null,
-      constraint credit_limit_windows_pkey primary key (user_id, credit_type, limit_name, window_start)
+      constraint credit_limit_windows_pkey primary key (user_id, credit_type, limit_name)
     )`,
     `create table ${schema}.credit_usage_daily (
       amount bigint not null,

@@ -1,60 +1,86 @@
 import { type AccountKey, availableCredits } from '../../src/ledger/account.js'
+import { type Balance, balanceOf } from '../../src/ledger/balance.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
-import type { Balance, TransactionQuery, Usage } from '../../src/ports/store.js'
-import { decodeTransaction, epochMs, jsonRow, TRANSACTION_COLUMNS } from './columns.js'
-import { nextDueAt, USABLE, usableCredits } from './load-statement.js'
+import type { TransactionQuery, Usage } from '../../src/ports/store.js'
+import { accountSums, decodeAccountState, type JsonAccountState, overdueState } from './account-states.js'
+import { clockOr } from './clock.js'
+import { ACCOUNT_COLUMNS, decodeTransaction, epochMs, fromJsonRow, jsonRow, TRANSACTION_COLUMNS } from './columns.js'
 import type { SqlExecutor } from './sql-database.js'
 import type { SqlTables } from './sql-tables.js'
-
-/** Which account a transaction or a grant belongs to. */
-export async function locateRow(sql: SqlExecutor, { names }: SqlTables, id: string): Promise<AccountKey | null> {
-  const [row] = await sql.query(
-    `with sent as (select $1::text::uuid as id)
-     select user_id::text as user_id, credit_type from ${names.creditTransactions} where id = (select id from sent)
-     union all
-     select user_id::text, credit_type from ${names.creditGrants} where id = (select id from sent)
-     limit 1`,
-    [id],
-  )
-  return row === undefined ? null : { userId: String(row.user_id), creditType: String(row.credit_type) }
-}
 
 /** A user's balances (of one credit type, or of all there are), from one snapshot. */
 export async function selectBalances(
   sql: SqlExecutor,
   tables: SqlTables,
-  { userId, creditType }: { userId: string; creditType: string | null },
+  account: { userId: string; creditType: string | null },
   now: Date | null,
 ): Promise<Balance[]> {
+  const rows = await selectBalanceRows(sql, tables, account, now, false)
+  // Rare, and a quarter of the statement's time if it were always asked for: all is read anew, by one statement again.
+  const overdue = rows.some(({ isOverdue }) => isOverdue)
+  return (overdue ? await selectBalanceRows(sql, tables, account, now, true) : rows).map(decodeBalance)
+}
+
+/** `withState`: also what the balance of an account must be computed from where something is overdue. */
+async function selectBalanceRows(
+  sql: SqlExecutor,
+  tables: SqlTables,
+  { userId, creditType }: { userId: string; creditType: string | null },
+  now: Date | null,
+  withState: boolean,
+): Promise<JsonBalance[]> {
   const { names, userIdType } = tables
   const rows = await sql.query(
     `with input as materialized (
        select $1::text::${userIdType} as user_id, $2::text as credit_type,
-         coalesce($3::text::timestamptz, date_trunc('milliseconds', clock_timestamp())) as now
+         ${clockOr('$3')} as now
      )
      select json_build_object(
-       'creditType', a.credit_type, 'owned', a.balance + a.debt, 'held', a.held, 'debt', a.debt,
-       'totalPurchased', a.total_purchased, 'totalUsed', a.total_used, 'version', a.version,
-       'usable', ${usableCredits(names.creditOpenGrants)},
-       'nextExpiry', ${epochMs(`(select min(expires_at) from ${names.creditOpenGrants}
-          where user_id = a.user_id and credit_type = a.credit_type and remaining > 0 and ${USABLE})`)},
-       'staleAfterMs', ${epochMs(nextDueAt(tables))} - ${epochMs('input.now')}
+       'now', ${epochMs('input.now')}, 'account', ${jsonRow(ACCOUNT_COLUMNS, 'a')},
+       'usable', sums.usable, 'paid', sums.paid,
+       'nextExpiry', ${epochMs('sums.next_expiry')}, 'nextDueAt', ${epochMs('due.next_due_at')},
+       'isOverdue', due.is_overdue,
+       'overdue', ${withState ? `case when due.is_overdue then ${overdueState(tables)} end` : 'null'}
      )::text as row
      from input join ${names.userCredits} a
-       on a.user_id = input.user_id and (input.credit_type is null or a.credit_type = input.credit_type)`,
+       on a.user_id = input.user_id and (input.credit_type is null or a.credit_type = input.credit_type)
+     ${accountSums(tables)}`,
     [userId, creditType, now?.toISOString() ?? null],
   )
-  return rows.map(({ row }) => {
-    const { usable, nextExpiry, ...rest } = JSON.parse(String(row)) as Omit<Balance, 'balance' | 'nextExpiry'> & {
-      usable: number
-      nextExpiry: number | null
-    }
-    return {
-      ...rest,
-      balance: availableCredits(rest.debt, usable),
-      nextExpiry: nextExpiry === null ? null : new Date(nextExpiry),
-    }
-  })
+  return rows.map(({ row }) => JSON.parse(String(row)) as JsonBalance)
+}
+
+interface JsonBalance {
+  now: number
+  account: unknown
+  /** Sums of usable credits. */
+  usable: number
+  paid: number
+  nextExpiry: number | null
+  nextDueAt: number | null
+  /** A hold or a period is overdue: the sums alone don't say the balance. */
+  isOverdue: boolean
+  overdue: Pick<JsonAccountState, 'grants' | 'holds' | 'schedules'> | null
+}
+
+function decodeBalance({ now, account: row, usable, paid, nextExpiry, nextDueAt, overdue }: JsonBalance): Balance {
+  const account = fromJsonRow(ACCOUNT_COLUMNS, row)
+  if (overdue !== null) return balanceOf(decodeAccountState({ ...overdue, usable, nextDueAt }, account), new Date(now))
+  const { creditType, balance, held, debt, totalPurchased, totalUsed, version } = account
+  return {
+    creditType,
+    balance: availableCredits(debt, usable),
+    paid,
+    promotional: usable - paid,
+    owned: balance + debt,
+    held,
+    debt,
+    totalPurchased,
+    totalUsed,
+    nextExpiry: nextExpiry === null ? null : new Date(nextExpiry),
+    version,
+    staleAfterMs: nextDueAt === null ? null : nextDueAt - now,
+  }
 }
 
 /** A page of a user's transactions, newest first. Every account gives at most a page; the newest of all make the page. */
@@ -112,7 +138,7 @@ export async function selectUsage(
   const [row] = await sql.query(
     `with input as materialized (
        select $1::text::${userIdType} as user_id, $2::text as credit_type, $3::text::timestamptz as from_time, $4::text::timestamptz as to_time,
-         coalesce($5::text::timestamptz, date_trunc('milliseconds', clock_timestamp())) as now
+         ${clockOr('$5')} as now
      ), days as (
        select (t.created_at at time zone 'UTC')::date as day, count(*) as transactions,
          sum(case when t.transaction_type = 'usage' then -t.amount else 0 end) as used,

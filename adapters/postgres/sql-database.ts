@@ -1,3 +1,5 @@
+import type { DrizzleExecutor } from './databases/drizzle-executor.js'
+
 /** A row as a driver returns it. Statements cast so that every value is text, a boolean, a small integer or null. */
 export type SqlRow = Record<string, unknown>
 
@@ -24,6 +26,12 @@ export interface SqlDatabase extends SqlExecutor {
    * `snapshot` runs it as REPEATABLE READ, READ ONLY: every statement sees the same state.
    */
   transaction<T>(work: (tx: SqlExecutor) => Promise<T>, options?: { snapshot?: boolean }): Promise<T>
+
+  /**
+   * The same, READ COMMITTED, with a Drizzle transaction on the connection: for the host's own statements, and for ours by
+   * `drizzleExecutor`. Of a store made from a Drizzle database it is that database's own, with its schema and logger.
+   */
+  hostTransaction<T>(work: (tx: DrizzleExecutor) => Promise<T>): Promise<T>
 
   /** End what we opened ourselves; a pool, client or database handed in by the host stays open. */
   close(): Promise<void>

@@ -1,79 +1,152 @@
 import { OutcomeUnknownError } from '../../src/errors.js'
-import type { Balance, CreditStore } from '../../src/ports/store.js'
-import { drizzleExecutor } from './databases/drizzle.js'
-import { locateRow, selectBalances, selectTransactions, selectUsage } from './read-statements.js'
+import { balanceOf, emptyState } from '../../src/ledger/balance.js'
+import type { CreditStore } from '../../src/ports/store.js'
+import { databaseWithin } from './databases/drizzle-executor.js'
+import { selectDueAccounts } from './due-statements.js'
+import {
+  selectGrant,
+  selectGrants,
+  selectHold,
+  selectOpenGrants,
+  selectSchedules,
+  selectTransaction,
+} from './find-statements.js'
+import { deleteEvent, leaseEvents, postponeEvent, selectParkedEvents } from './outbox-statements.js'
+import { selectBalances, selectTransactions, selectUsage } from './read-statements.js'
+import { anonymizeUser, selectMetrics } from './report-statements.js'
 import { scanLedger } from './scan.js'
 import {
+  insertPackage,
   insertWebhookEvent,
   selectPackage,
   selectPackages,
   selectPurchase,
   updatePackage,
-  insertPackage,
 } from './selling-statements.js'
 import type { SqlDatabase } from './sql-database.js'
-import { toCreditError, translateSqlError } from './sql-errors.js'
+import { sqlStateOf, toCreditError, translateSqlError } from './sql-errors.js'
 import type { SqlTables } from './sql-tables.js'
 import { hostTransaction, updateInHostTransaction, updateInOwnTransaction } from './update.js'
 
 /** The store on any Postgres, by whichever driver: statements here, rules in the ledger. */
 export function sqlStore(database: SqlDatabase, tables: SqlTables, memoryScope: object | null): CreditStore {
-  const read = async <R>(work: () => Promise<R>): Promise<R> => {
-    try {
-      return await work()
-    } catch (error) {
-      throw toCreditError(error)
-    }
-  }
-  /** One statement without a key: when its answer is lost, nobody can tell. */
-  const write = async <R>(work: () => Promise<R>): Promise<R> => {
-    try {
-      return await work()
-    } catch (error) {
-      if (!translateSqlError(error).mayHaveApplied) throw toCreditError(error)
-      throw new OutcomeUnknownError('The answer to the write was lost: it is not known whether it happened', {
-        cause: error,
-      })
-    }
-  }
+  return storeOn(database, tables, memoryScope, {
+    update: (command, decide, compare) => updateInOwnTransaction(database, tables, command, decide, compare),
+    writeOnce,
+  })
+}
+
+/** The same inside of a host's transaction, which decides about everything that is written. */
+function storeWithin(tx: unknown, tables: SqlTables, memoryScope: object | null): CreditStore {
+  const database = databaseWithin(hostTransaction(tx))
+  return storeOn(database, tables, memoryScope, {
+    update: (command, decide, compare) => updateInHostTransaction(database, tables, command, decide, compare),
+    // What its transaction loses with its connection has surely not happened.
+    writeOnce: translated,
+  })
+}
+
+/** What differs between a store and its view from inside of a transaction. */
+interface Writing {
+  update: CreditStore['update']
+  /** One statement that may not be sent again when its answer is lost. */
+  writeOnce: <R>(work: () => Promise<R>) => Promise<R>
+}
+
+function storeOn(
+  database: SqlDatabase,
+  tables: SqlTables,
+  memoryScope: object | null,
+  { update, writeOnce }: Writing,
+): CreditStore {
   return {
     userIdType: tables.userIdType,
     memoryScope,
-    update: (command, decide, compare) =>
-      command.tx === undefined
-        ? updateInOwnTransaction(database, tables, command, decide, compare)
-        : updateInHostTransaction(tables, command, decide, compare),
-    locate: (id, tx) =>
-      read(() => locateRow(tx === undefined ? database : drizzleExecutor(hostTransaction(tx)), tables, id)),
-    readBalance: (key, now) =>
-      read(async () => (await selectBalances(database, tables, key, now))[0] ?? noBalance(key.creditType)),
-    readBalances: (userId, now) => read(() => selectBalances(database, tables, { userId, creditType: null }, now)),
-    listTransactions: (query) => read(() => selectTransactions(database, tables, query)),
-    readUsage: (key, from, to, now) => read(() => selectUsage(database, tables, key, from, to, now)),
-    scanAccounts: (userId, visit) =>
-      read(() => database.transaction((sql) => scanLedger(sql, tables, userId, visit), { snapshot: true })),
+    update,
+    within: (tx) => storeWithin(tx, tables, memoryScope),
+    transaction: (work) => inHostTransaction(database, work),
+    findTransaction: (id) => translated(() => selectTransaction(database, tables, id)),
+    findHold: (id, now) => translated(() => selectHold(database, tables, id, now)),
+    findGrant: (id) => translated(() => selectGrant(database, tables, id)),
+    findGrants: (userId, ids) => translated(() => selectGrants(database, tables, userId, ids)),
+    listGrants: (query, now) => translated(() => selectOpenGrants(database, tables, query, now)),
+    listSchedules: (userId) => translated(() => selectSchedules(database, tables, userId)),
+    readBalance: async (key, now) => {
+      const [balance] = await translated(() => selectBalances(database, tables, key, now))
+      return balance ?? balanceOf(emptyState(key, NEVER), NEVER)
+    },
+    readBalances: (userId, now) =>
+      translated(() => selectBalances(database, tables, { userId, creditType: null }, now)),
+    listTransactions: (query) => translated(() => selectTransactions(database, tables, query)),
+    readUsage: (key, from, to, now) => translated(() => selectUsage(database, tables, key, from, to, now)),
+    scanAccounts: (query, visit) =>
+      translated(() => database.transaction((sql) => scanLedger(sql, tables, query, visit), { snapshot: true })),
     listPackages: ({ creditType, includeInactive }) =>
-      read(() => selectPackages(database, tables, creditType, includeInactive)),
-    findPackage: (id) => read(() => selectPackage(database, tables, id)),
-    savePackage: (draft, whenKeyExists, now) => write(() => insertPackage(database, tables, draft, whenKeyExists, now)),
-    changePackage: (id, changes, now) => write(() => updatePackage(database, tables, id, changes, now)),
-    findPurchase: (reference) => read(() => selectPurchase(database, tables, reference)),
-    recordWebhookEvent: (event) => read(() => insertWebhookEvent(database, tables, event)),
+      translated(() => selectPackages(database, tables, creditType, includeInactive)),
+    findPackage: (id) => translated(() => selectPackage(database, tables, id)),
+    savePackage: (draft, whenKeyExists, now) =>
+      writeOnce(() => insertPackage(database, tables, draft, whenKeyExists, now)),
+    changePackage: (id, changes, now) => writeOnce(() => updatePackage(database, tables, id, changes, now)),
+    findPurchase: (reference) => translated(() => selectPurchase(database, tables, reference)),
+    recordWebhookEvent: (event) => translated(() => insertWebhookEvent(database, tables, event)),
+    findDue: (query) => translated(() => selectDueAccounts(database, tables, query)),
+    claimEvents: (query) => translated(() => leaseEvents(database, tables, query)),
+    settleEvent: (event) => translated(() => deleteEvent(database, tables, event)),
+    failEvent: (event, delaySeconds, now) =>
+      translated(() => postponeEvent(database, tables, event, delaySeconds, now)),
+    listParkedEvents: (limit) => translated(() => selectParkedEvents(database, tables, limit)),
+    readMetrics: (query) =>
+      translated(() => database.transaction((sql) => selectMetrics(sql, tables, query), { snapshot: true })),
+    anonymizeUser: (userId, replacement) =>
+      translated(() => database.transaction((sql) => anonymizeUser(sql, tables, userId, replacement))),
     close: () => database.close(),
   }
 }
 
-function noBalance(creditType: string): Balance {
-  return {
-    creditType,
-    balance: 0,
-    owned: 0,
-    held: 0,
-    debt: 0,
-    totalPurchased: 0,
-    totalUsed: 0,
-    nextExpiry: null,
-    version: 0,
-    staleAfterMs: null,
+/** The time of an account to which nothing has happened. */
+const NEVER = new Date(0)
+
+/** Reads, and writes that may be done again: the database's error in our words. */
+async function translated<R>(work: () => Promise<R>): Promise<R> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toCreditError(error)
   }
 }
+
+/** One statement without a key: when its answer is lost, nobody can tell. */
+async function writeOnce<R>(work: () => Promise<R>): Promise<R> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!translateSqlError(error).mayHaveApplied) throw toCreditError(error)
+    throw new OutcomeUnknownError('The answer to the write was lost: it is not known whether it happened', {
+      cause: error,
+    })
+  }
+}
+
+/** The work's own error comes out as it is; what the database says about beginning and committing, in our words. */
+async function inHostTransaction<R>(database: SqlDatabase, work: (tx: unknown) => Promise<R>): Promise<R> {
+  let thrown: { error: unknown } | undefined
+  try {
+    return await database.hostTransaction(async (tx) => {
+      try {
+        return await work(tx)
+      } catch (error) {
+        thrown = { error }
+        throw error
+      }
+    })
+  } catch (error) {
+    if (thrown !== undefined) throw thrown.error
+    if (sqlStateOf(error) !== STATEMENT_HAD_FAILED) throw toCreditError(error)
+    throw new Error('transaction: a statement in it failed, so Postgres rolled all of it back instead of committing', {
+      cause: error,
+    })
+  }
+}
+
+/** The SQLSTATE of a statement, or COMMIT, in a transaction in which one has failed before. */
+const STATEMENT_HAD_FAILED = '25P02'

@@ -1,10 +1,12 @@
 import { InvalidInputError, isCreditError, OutcomeUnknownError } from '../../src/errors.js'
 import type { Account, AccountKey } from '../../src/ledger/account.js'
+import type { Decision } from '../../src/ledger/decision.js'
 import type { Purchase } from '../../src/ledger/purchase.js'
 import type { Applied, Command, CompareRequest, Conflict, Decide, Replayed } from '../../src/ports/store.js'
+import { clockOr } from './clock.js'
 import { ACCOUNT_COLUMNS, fromJsonRow, jsonRow, PURCHASE_COLUMNS } from './columns.js'
-import { drizzleExecutor } from './databases/drizzle.js'
-import { type Loaded, loadState } from './load-statement.js'
+import type { DrizzleExecutor } from './databases/drizzle-executor.js'
+import { type KnownCommand, type Loaded, loadState } from './load-statement.js'
 import { CommitUnknown, type SqlDatabase, type SqlExecutor } from './sql-database.js'
 import { toCreditError, translateSqlError } from './sql-errors.js'
 import type { SqlTables } from './sql-tables.js'
@@ -47,31 +49,28 @@ export async function updateInOwnTransaction<R>(
   }
 }
 
-/** The same inside of the host's transaction: one try, nothing committed, and nothing left behind by a refusal. */
+/** The same inside of the host's transaction: nothing committed, and nothing left behind by a refusal. */
 export async function updateInHostTransaction<R>(
+  sql: SqlExecutor,
   tables: SqlTables,
   command: Command,
   decide: Decide<R>,
   compare: CompareRequest,
 ): Promise<Outcome<R>> {
-  const sql = drizzleExecutor(hostTransaction(command.tx))
   const created: AccountKey[] = []
-  const undo = async (): Promise<void> => {
-    if (created.length > 0) await removeUntouched(sql, tables, created)
-  }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await attemptCommand(sql, tables, command, decide, compare, (keys) => created.push(...keys))
+      return await attemptCommand(sql, tables, command, decide, compare, created)
     } catch (error) {
       if (error instanceof Undo) {
-        await undo()
+        await removeUntouched(sql, tables, created)
         return error.outcome as Outcome<R>
       }
       if (error instanceof DecisionFailed) {
-        await undo()
+        await removeUntouched(sql, tables, created)
         throw error.cause
       }
-      // The row we raced with is committed now, so a second look finds it. Nothing of ours was written.
+      // What we raced with is committed now, so a second look finds it. Nothing of ours was written.
       if (error instanceof Raced && attempt < MAX_TRIES) continue
       throw toCreditError(error)
     }
@@ -85,7 +84,7 @@ class Undo extends Error {
   }
 }
 
-/** Another command with the same key or id committed between our look and our write. */
+/** Somebody committed between two of our statements what the later one can't go on from; a second look finds it. */
 class Raced extends Error {}
 
 /** What the decision threw: the caller's business, not the database's. */
@@ -95,54 +94,65 @@ class DecisionFailed extends Error {
   }
 }
 
+/** One try. Accounts that it makes are put into `created`, those of earlier tries in the same transaction stand there. */
 async function attemptCommand<R>(
   sql: SqlExecutor,
   tables: SqlTables,
   command: Command,
   decide: Decide<R>,
   compare: CompareRequest,
-  onCreated: (keys: AccountKey[]) => unknown = () => undefined,
+  created: AccountKey[] = [],
 ): Promise<Outcome<R>> {
   const purchases = await lockPurchases(sql, tables, command)
-  const created = await createAccounts(sql, tables, command)
-  onCreated(created)
+  created.push(...(await createAccounts(sql, tables, command)))
   const accounts = await lockAccounts(sql, tables, command)
   const loaded = await loadState(sql, tables, command, { accounts, purchases })
   const known = knownOutcome(command, loaded, accounts, compare)
   if (known !== null) throw new Undo(known)
   const state = {
-    accounts: loaded.accounts.map((rest, index) => ({ account: accounts[index] ?? missing(), ...rest })),
+    accounts: loaded.accounts,
     purchases: purchases.map((purchase) => ({
       purchase,
       facts: loaded.facts.filter(({ purchaseId }) => purchaseId === purchase.id),
     })),
     transactions: loaded.transactions,
+    items: loaded.items.map((item) => item?.transaction ?? null),
   }
   const decision = refusable(() => decide(state, loaded.now))
   if (!(await writeDecision(sql, tables, command, decision, loaded.now)))
     throw new Raced('key or id was used meanwhile')
-  if (decision.accounts.length < created.length) await removeUntouched(sql, tables, created)
+  await removeUntouched(sql, tables, leftAlone(created, decision))
   return { status: 'applied', result: decision.result, accounts: decision.accounts.map(({ account }) => account) }
 }
 
-/** Did this command happen before? Found by its key, or (our own retry) by its id. */
+/** Of the accounts that were made, those the decision says nothing about. */
+function leftAlone<R>(created: readonly AccountKey[], { accounts }: Decision<R>): AccountKey[] {
+  return created.filter(
+    ({ userId, creditType }) =>
+      !accounts.some(({ account }) => account.userId === userId && account.creditType === creditType),
+  )
+}
+
+/** Did this command, or one of its items for something else, happen before? Found by key, or (our own retry) by id. */
 function knownOutcome(
-  { key, request }: Command,
-  { transaction, kept }: Loaded,
+  { key, request, items = [] }: Command,
+  loaded: Loaded,
   accounts: Account[],
   compare: CompareRequest,
 ): Replayed | Conflict | null {
-  if (transaction === null && kept === null) return null
-  const stored = { transaction, request: transaction === null ? (kept?.request ?? null) : transaction.request }
-  const field = key === null ? null : compare(request, stored)
-  return field === null
-    ? {
-        status: 'replayed',
-        transaction,
-        keptResult: kept?.result ?? null,
-        accounts: accounts.filter(({ version }) => version > 0),
-      }
-    : { status: 'conflict', field }
+  const differing = (asked: Pick<Command, 'key' | 'request'>, known: KnownCommand | null): string | null =>
+    known === null || asked.key === null ? null : compare(asked.request, known)
+  const field = differing({ key, request }, loaded.known)
+  if (field !== null) return { status: 'conflict', field }
+  if (loaded.known !== null) {
+    const { transaction, keptResult } = loaded.known
+    return { status: 'replayed', transaction, keptResult, accounts: accounts.filter(({ version }) => version > 0) }
+  }
+  for (const [index, item] of items.entries()) {
+    const itemField = differing(item, loaded.items[index] ?? null)
+    if (itemField !== null) return { status: 'conflict', field: `items.${index}.${itemField}` }
+  }
+  return null
 }
 
 /** Purchases before accounts, and each in one order, so that no two commands wait for each other. */
@@ -168,12 +178,22 @@ async function createAccounts(
   { accounts, now }: Command,
 ): Promise<AccountKey[]> {
   if (accounts.length === 0) return []
-  const zero = ['balance', 'held', 'debt', 'total_purchased', 'total_used', 'head_remaining', 'seq', 'version']
+  const zero = [
+    'balance',
+    'held',
+    'debt',
+    'total_purchased',
+    'total_used',
+    'head_remaining',
+    'last_credit',
+    'seq',
+    'version',
+  ]
   const rows = await sql.query(
     `insert into ${names.userCredits} (user_id, credit_type, ${zero.join(', ')}, created_at, updated_at)
      select x."userId", x."creditType", ${zero.map(() => '0').join(', ')}, clock.now, clock.now
      from jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, "creditType" text),
-       (select coalesce($2::text::timestamptz, date_trunc('milliseconds', clock_timestamp())) as now) clock
+       (select ${clockOr('$2')} as now) clock
      order by 1, 2 on conflict do nothing returning user_id::text as user_id, credit_type`,
     [accountKeys(accounts), now?.toISOString() ?? null],
   )
@@ -195,10 +215,12 @@ async function lockAccounts(
     [accountKeys(accounts)],
   )
   const locked = rows.map(({ row }) => fromJsonRow(ACCOUNT_COLUMNS, JSON.parse(String(row))))
-  return accounts.map(
-    ({ userId, creditType }) =>
-      locked.find((account) => account.userId === userId && account.creditType === creditType) ?? missing(),
-  )
+  return accounts.map(({ userId, creditType }) => {
+    const account = locked.find((row) => row.userId === userId && row.creditType === creditType)
+    // It was there a statement ago: its user was forgotten meanwhile, and the row has another id now.
+    if (account === undefined) throw new Raced('an account was renamed or deleted before it could be locked')
+    return account
+  })
 }
 
 /** Take back the rows that this command made and its decision left alone. */
@@ -207,6 +229,7 @@ async function removeUntouched(
   { names, userIdType }: SqlTables,
   accounts: readonly AccountKey[],
 ): Promise<void> {
+  if (accounts.length === 0) return
   await sql.query(
     `delete from ${names.userCredits} a
      using jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, "creditType" text)
@@ -219,10 +242,7 @@ function accountKeys(accounts: readonly AccountKey[]): string {
   return JSON.stringify(accounts.map(({ userId, creditType }) => ({ userId, creditType })))
 }
 
-function missing(): never {
-  throw new Error('update: an account is missing right after it was created; are rows of user_credits deleted by hand?')
-}
-
+/** The account was there, or was made, a moment ago: it has been renamed since (`anonymizeUser`), so look again. */
 function refusable<R>(work: () => R): R {
   try {
     return work()
@@ -242,8 +262,8 @@ async function pause(attempt: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 2 ** attempt * (1 + Math.random())))
 }
 
-/** The host's transaction as an executor of ours. */
-export function hostTransaction(tx: unknown): Parameters<typeof drizzleExecutor>[0] {
+/** The host's transaction, for `drizzleExecutor`. */
+export function hostTransaction(tx: unknown): DrizzleExecutor {
   if (
     typeof tx === 'object' &&
     tx !== null &&
@@ -252,7 +272,7 @@ export function hostTransaction(tx: unknown): Parameters<typeof drizzleExecutor>
     typeof tx.execute === 'function'
   ) {
     // Whatever has `execute` is asked to run Drizzle's `sql`; nothing else of it is used.
-    return tx as Parameters<typeof drizzleExecutor>[0]
+    return tx as DrizzleExecutor
   }
   throw new InvalidInputError([
     { path: 'tx', message: 'must be a Drizzle transaction (not the database itself) on the database the store uses' },

@@ -6,11 +6,15 @@ import {
   type Column,
   columnNames,
   encodeTransaction,
+  EVENT_COLUMNS,
   FACT_COLUMNS,
   GRANT_COLUMNS,
+  HOLD_COLUMNS,
+  LIMIT_COLUMNS,
   PURCHASE_COLUMNS,
   QUARANTINE_COLUMNS,
   recordset,
+  SCHEDULE_COLUMNS,
   toJsonRows,
   TRANSACTION_COLUMNS,
 } from './columns.js'
@@ -18,8 +22,8 @@ import type { SqlExecutor } from './sql-database.js'
 import type { SqlTables } from './sql-tables.js'
 
 /**
- * Write a whole decision in one statement. The command's own row (or its key) goes first, and everything else only when
- * it went in: false means another command had the same key or id, and nothing was written.
+ * Write a whole decision in one statement. The command's own row (or its key) and its items' rows go first, and everything
+ * else only when all of them went in: false means another command had one of their keys or ids, and nothing was written.
  */
 export async function writeDecision<R>(
   sql: SqlExecutor,
@@ -32,7 +36,10 @@ export async function writeDecision<R>(
   if (parts.length === 0) return true
   const rows = Object.fromEntries(parts.map(({ name, columns, records }) => [name, toJsonRows(columns, records)]))
   const [written] = await sql.query(writeStatement(tables, parts), [JSON.stringify(rows)])
-  if (written?.ok === 'false') return false
+  if (written?.ok === 'false') {
+    await removeFirstRows(sql, tables, JSON.parse(String(written.went_in)) as WentIn)
+    return false
+  }
   for (const { name, records } of parts) {
     const count = Number(written?.[`${name}_count`])
     if (count !== records.length)
@@ -64,13 +71,25 @@ const REFERENCE_COLUMNS: readonly Column[] = [
   ['purchaseId', 'purchase_id', 'uuid'],
 ]
 
+/** An event, and its delivery: to be told at once, never failed, not parked. */
+const OUTBOX_COLUMNS: readonly Column[] = [
+  ...EVENT_COLUMNS,
+  ['attempts', 'attempts', 'integer'],
+  ['nextAttemptAt', 'next_attempt_at', 'timestamptz'],
+]
+
 /** How each kind of row is written, given where it comes from. First the rows that decide whether this happened before. */
 const PARTS = {
   main: { table: 'creditTransactions', columns: TRANSACTION_COLUMNS, first: true },
   command: { table: 'creditCommands', columns: COMMAND_COLUMNS, first: true },
+  items: { table: 'creditTransactions', columns: TRANSACTION_COLUMNS, first: true },
   accounts: { table: 'userCredits', columns: ACCOUNT_COLUMNS, first: false },
   transactions: { table: 'creditTransactions', columns: TRANSACTION_COLUMNS, first: false },
   grants: { table: 'creditGrants', columns: GRANT_COLUMNS, first: false },
+  holds: { table: 'creditHolds', columns: HOLD_COLUMNS, first: false },
+  schedules: { table: 'creditSchedules', columns: SCHEDULE_COLUMNS, first: false },
+  limits: { table: 'creditLimitWindows', columns: LIMIT_COLUMNS, first: false },
+  events: { table: 'creditOutbox', columns: OUTBOX_COLUMNS, first: false },
   purchases: { table: 'creditPurchases', columns: PURCHASE_COLUMNS, first: false },
   references: { table: 'creditPurchaseReferences', columns: REFERENCE_COLUMNS, first: false },
   facts: { table: 'creditPaymentFacts', columns: FACT_COLUMNS, first: false },
@@ -78,7 +97,7 @@ const PARTS = {
 } as const
 
 function changedParts<R>(command: Command, decision: Decision<R>, now: Date): Part[] {
-  const { main, accounts, purchases = [], facts = [], quarantine = [] } = decision
+  const { main, items = [], accounts, purchases = [], facts = [], quarantine = [] } = decision
   const keyed = command.key !== null && main === null
   const kept = {
     ...command,
@@ -86,17 +105,25 @@ function changedParts<R>(command: Command, decision: Decision<R>, now: Date): Pa
     result: decision.keptResult ?? null,
     createdAt: now,
   }
+  const first = new Set([...items, ...(main === null ? [] : [main])].map(({ id }) => id))
   const references = purchases.flatMap(({ id: purchaseId, userId, sessionId, paymentId }) =>
     [sessionId, paymentId].flatMap((reference) => (reference === null ? [] : [{ reference, userId, purchaseId }])),
   )
   const records: Record<PartName, readonly object[]> = {
     main: main === null ? [] : [encodeTransaction(main)],
     command: keyed ? [kept] : [],
+    items: items.map(encodeTransaction),
     accounts: accounts.map(({ account }) => account),
     transactions: accounts.flatMap(({ transactions }) =>
-      transactions.filter(({ id }) => id !== main?.id).map(encodeTransaction),
+      transactions.filter(({ id }) => !first.has(id)).map(encodeTransaction),
     ),
     grants: accounts.flatMap(({ newGrants, changedGrants }) => [...newGrants, ...changedGrants]),
+    holds: accounts.flatMap(({ holds }) => holds),
+    schedules: accounts.flatMap(({ schedules }) => schedules),
+    limits: accounts.flatMap(({ limitCounts }) => limitCounts),
+    events: accounts.flatMap(({ events }) =>
+      events.map((event) => ({ ...event, attempts: 0, nextAttemptAt: event.createdAt })),
+    ),
     purchases,
     references,
     facts,
@@ -112,22 +139,49 @@ function changedParts<R>(command: Command, decision: Decision<R>, now: Date): Pa
 function writeStatement(tables: SqlTables, parts: readonly Part[]): string {
   const firsts = parts.filter(({ name }) => PARTS[name].first)
   const rest = parts.filter(({ name }) => !PARTS[name].first)
-  const gate =
-    firsts.length === 0
-      ? 'select true as ok'
-      : `select ${firsts.map(({ name }) => `(select count(*) from ${name}_rows)`).join(' + ')} = ${firsts.length} as ok`
+  const all = (count: (name: PartName) => string): string =>
+    ['0', ...firsts.map(({ name }) => `(${count(name)})`)].join(' + ')
+  const gate = `select ${all((name) => `select count(*) from ${name}_rows`)}
+      = ${all((name) => `select jsonb_array_length(j->'${name}') from input`)} as ok`
   const counts = parts.map(({ name }) => `(select count(*)::text from ${name}_rows) as ${name}_count`)
-  return `with input as materialized (select $1::text::jsonb as j),
-    ${firsts.map((part) => `${part.name}_rows as (${insertFirst(tables, part)}),`).join('\n    ')}
-    gate as materialized (${gate}),
-    ${rest.map((part) => `${part.name}_rows as (${writeRest(tables, part)})`).join(',\n    ')}${rest.length === 0 ? 'nothing as (select 1)' : ''}
-    select (select ok::text from gate) as ok, ${counts.join(', ')}`
+  const wentIn = firsts.map(
+    ({ name }) =>
+      `'${name}', (select json_agg(json_build_object('id', id, 'userId', user_id::text)) from ${name}_rows)`,
+  )
+  const written = [
+    'input as materialized (select $1::text::jsonb as j)',
+    ...firsts.map((part) => `${part.name}_rows as (${insertFirst(tables, part)})`),
+    `gate as materialized (${gate})`,
+    ...rest.map((part) => `${part.name}_rows as (${writeRest(tables, part)})`),
+  ]
+  return `with ${written.join(',\n    ')}
+    select ok::text as ok, case when not ok then json_build_object(${wentIn.join(', ')})::text end as went_in,
+      ${counts.join(', ')}
+    from gate`
 }
 
+/** In one order, so that two commands with the same keys wait for one another in it. */
 function insertFirst({ names, userIdType }: SqlTables, { name, columns }: Part): string {
   return `insert into ${names[PARTS[name].table]} (${columnNames(columns)})
       select ${columnNames(columns, 'x')} from input, ${recordset(`j->'${name}'`, 'x', columns, userIdType)}
-      on conflict do nothing returning 1`
+      order by x.user_id, x.idempotency_key, x.id on conflict do nothing returning id, user_id`
+}
+
+/** The first rows that were inserted although others were not, by part. */
+type WentIn = { [part in PartName]?: { id: string; userId: string }[] | null }
+
+/** Take them back: within a host's transaction, nothing else would. */
+async function removeFirstRows(sql: SqlExecutor, { names, userIdType }: SqlTables, wentIn: WentIn): Promise<void> {
+  for (const name of Object.keys(wentIn) as PartName[]) {
+    const rows = wentIn[name] ?? []
+    if (rows.length === 0) continue
+    await sql.query(
+      `delete from ${names[PARTS[name].table]} t
+       using jsonb_to_recordset($1::text::jsonb) as x(id uuid, "userId" ${userIdType})
+       where t.id = x.id and t.user_id = x."userId"`,
+      [JSON.stringify(rows)],
+    )
+  }
 }
 
 function writeRest({ names, userIdType }: SqlTables, { name, columns }: Part): string {
@@ -144,6 +198,9 @@ function writeRest({ names, userIdType }: SqlTables, { name, columns }: Part): s
 /** What happens to a row that is there already: its changing columns change. */
 const ON_CONFLICT: { readonly [name in PartName]?: string } = {
   grants: `on conflict (user_id, id) do update set ${assignments(GRANT_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'amount', 'seq', 'created_at'])}`,
+  holds: `on conflict (user_id, id) do update set ${assignments(HOLD_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'amount', 'created_at'])}`,
+  schedules: `on conflict (user_id, id) do update set ${assignments(SCHEDULE_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'created_at'])}`,
+  limits: `on conflict (user_id, credit_type, limit_name) do update set ${assignments(LIMIT_COLUMNS, 'excluded', ['user_id', 'credit_type', 'limit_name'])}`,
   purchases: `on conflict (user_id, id) do update set ${assignments(PURCHASE_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'credits', 'created_at'])}`,
   // A session or a payment belongs to the purchase that named it first.
   references: 'on conflict (reference) do update set purchase_id = kept.purchase_id',

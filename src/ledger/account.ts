@@ -1,3 +1,5 @@
+import { InvalidAmountError } from '../errors.js'
+
 /** One user's credits of one type: the unit of consistency and of locking. */
 export interface AccountKey {
   /** The host's own id of who owns the credits, as text. */
@@ -24,7 +26,9 @@ export interface Account extends AccountKey {
   headRemaining: number
   /** Nothing about this account changes by the passing of time before this moment; null: never. */
   nextDueAt: Date | null
-  /** The lowest low-balance threshold not yet announced; null: none. */
+  /** Amount of the last addition, which percentages of low-balance thresholds refer to; 0 for none. */
+  lastCredit: number
+  /** The highest low-balance threshold still to be announced; −1: none; null: never decided, nobody listened. */
   alertFloor: number | null
   createdAt: Date
   updatedAt: Date
@@ -45,6 +49,7 @@ export function emptyAccount(key: AccountKey, now: Date): Account {
     headGrantId: null,
     headRemaining: 0,
     nextDueAt: null,
+    lastCredit: 0,
     alertFloor: null,
     createdAt: now,
     updatedAt: now,
@@ -54,4 +59,11 @@ export function emptyAccount(key: AccountKey, now: Date): Account {
 /** What can be spent now, or what is owed (negative): every public `balance`. */
 export function availableCredits(debt: number, usable: number): number {
   return debt > 0 ? -debt : usable
+}
+
+/** Credits are counted exactly or not at all. */
+export function countable(credits: number): number {
+  if (!Number.isSafeInteger(credits))
+    throw new InvalidAmountError('Amount is too large: the balance could not be counted exactly')
+  return credits
 }

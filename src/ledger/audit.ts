@@ -1,6 +1,8 @@
 import type { Account } from './account.js'
-import { allocatedCredits, type Grant, headOf, isGrantAllocation, nextChange } from './grant.js'
-import type { Transaction } from './transaction.js'
+import { allocatedCredits, earliestAfter, type Grant, headOf, isGrantAllocation, nextChange } from './grant.js'
+import { type Hold, pinnedBy } from './hold.js'
+import type { Schedule } from './schedule.js'
+import { isCredit, type Transaction } from './transaction.js'
 
 /** Everything there is about one account, read from one snapshot. */
 export interface AccountHistory {
@@ -8,8 +10,10 @@ export interface AccountHistory {
   grants: Grant[]
   /** In order of `seq`. */
   transactions: Transaction[]
-  /** Credits of open holds, not yet captured. */
-  heldByHolds: number
+  /** Open ones, or all, as asked. */
+  holds: Hold[]
+  /** Active ones. */
+  schedules: Schedule[]
 }
 
 /** A sum rule that does not hold. */
@@ -27,15 +31,25 @@ export interface LedgerSums {
   debt: number
   totalPurchased: number
   totalUsed: number
+  lastCredit: number
   /** remaining + held, by grant. */
   ownedByGrant: Map<string, number>
 }
 
 /** Add up what the transactions say. */
 export function sumLedger(transactions: readonly Transaction[]): LedgerSums {
-  const sums: LedgerSums = { balance: 0, debt: 0, totalPurchased: 0, totalUsed: 0, ownedByGrant: new Map() }
-  for (const { transactionType, amount, allocations, relatedId } of transactions) {
+  const sums: LedgerSums = {
+    balance: 0,
+    debt: 0,
+    totalPurchased: 0,
+    totalUsed: 0,
+    lastCredit: 0,
+    ownedByGrant: new Map(),
+  }
+  for (const transaction of transactions) {
+    const { transactionType, amount, allocations, relatedId } = transaction
     sums.balance += amount
+    if (isCredit(transaction)) sums.lastCredit = amount
     if (transactionType === 'purchase') sums.totalPurchased += amount
     if (transactionType === 'usage') sums.totalUsed -= amount
     if (transactionType === 'refund' && relatedId !== null) sums.totalUsed -= amount
@@ -106,20 +120,38 @@ function auditTransactions({ account, transactions }: AccountHistory, expectEqua
   }
 }
 
-function auditSums({ account, grants, transactions, heldByHolds }: AccountHistory, expectEqual: ExpectEqual): void {
+function auditSums({ account, grants, transactions, holds }: AccountHistory, expectEqual: ExpectEqual): void {
   const sums = sumLedger(transactions)
   expectEqual('balance', 'balance', account.balance, sums.balance)
   expectEqual('total_purchased', 'total_purchased', account.totalPurchased, sums.totalPurchased)
   expectEqual('total_used', 'total_used', account.totalUsed, sums.totalUsed)
+  expectEqual('last_credit', 'last_credit', account.lastCredit, sums.lastCredit)
   expectEqual('debt', 'debt', account.debt, sums.debt)
   const owned = grants.reduce((sum, grant) => sum + grant.remaining + grant.held, 0)
   expectEqual('owned', 'owned credits of all grants', owned, account.balance + account.debt)
   const heldByGrants = grants.reduce((sum, grant) => sum + grant.held, 0)
   expectEqual('held', 'held credits of all grants', heldByGrants, account.held)
-  expectEqual('held', 'held credits of open holds', heldByHolds, account.held)
+  const pins = holds.flatMap(pinnedBy)
+  const pinned = pins.reduce((sum, { amount }) => sum + amount, 0)
+  expectEqual('held', 'held credits of open holds', pinned, account.held)
+  for (const { id, held } of grants) {
+    const ofGrant = pins.filter(({ grantId }) => grantId === id).reduce((sum, { amount }) => sum + amount, 0)
+    expectEqual('held', `held credits of grant ${id}`, held, ofGrant)
+  }
 }
 
-function auditGrants({ account, grants, transactions }: AccountHistory, expectEqual: ExpectEqual): void {
+/** The first moment after its last change at which time alone changes something about an account. */
+export function nextDue({ account, grants, holds, schedules }: AccountHistory): Date | null {
+  const { updatedAt } = account
+  return earliestAfter(updatedAt, [
+    nextChange(grants, updatedAt),
+    ...holds.map(({ status, expiresAt }) => (status === 'open' ? expiresAt : null)),
+    ...schedules.map(({ status, nextAt }) => (status === 'active' ? nextAt : null)),
+  ])
+}
+
+function auditGrants(history: AccountHistory, expectEqual: ExpectEqual): void {
+  const { account, grants, transactions } = history
   const { ownedByGrant } = sumLedger(transactions)
   for (const { id, remaining, held, open } of grants) {
     expectEqual('grant', `remaining + held of grant ${id}`, remaining + held, ownedByGrant.get(id) ?? 0)
@@ -132,7 +164,7 @@ function auditGrants({ account, grants, transactions }: AccountHistory, expectEq
   const head = headOf(grants, account.updatedAt)
   expectEqual('head', 'head grant', account.headGrantId, head?.id ?? null)
   expectEqual('head', 'head_remaining', account.headRemaining, head?.remaining ?? 0)
-  const change = nextChange(grants, account.updatedAt)
+  const change = nextDue(history)
   const foreseen = change === null || (account.nextDueAt !== null && account.nextDueAt <= change)
   if (!foreseen)
     expectEqual('next_due_at', 'next_due_at', account.nextDueAt?.toISOString() ?? null, change.toISOString())

@@ -7,7 +7,8 @@ import {
   isGrantAllocation,
   isPaid,
 } from './grant.js'
-import type { Posting, TransactionDraft } from './posting.js'
+import type { TransactionDraft } from './account-state.js'
+import type { Posting } from './posting.js'
 import type { Purchase } from './purchase.js'
 import type { Transaction } from './transaction.js'
 

@@ -1,4 +1,4 @@
-import type { AccountChanges, AccountState } from './posting.js'
+import type { AccountChanges, AccountState } from './account-state.js'
 import type { PaymentFact, Purchase, QuarantineEntry } from './purchase.js'
 import type { JsonObject, Transaction } from './transaction.js'
 
@@ -10,6 +10,8 @@ export interface State {
   purchases: { purchase: Purchase; facts: PaymentFact[] }[]
   /** The transactions the command's `load` named and that exist, with their corrections (`relatedId`), oldest first. */
   transactions: { transaction: Transaction; related: Transaction[] }[]
+  /** For each of the command's items: its transaction, where it had happened before. */
+  items: (Transaction | null)[]
 }
 
 /** What a decision wants written: all of it or nothing. */
@@ -20,6 +22,8 @@ export interface Decision<R> {
    * makes it the row whose id and key decide whether the command has happened before.
    */
   main: Transaction | null
+  /** The rows of the command's items that had not happened before: they carry the items' ids and keys. */
+  items?: Transaction[]
   accounts: AccountChanges[]
   /** New and changed purchases, whole rows. */
   purchases?: Purchase[]

@@ -4,11 +4,12 @@ import { allocate, type GrantAllocation } from './grant.js'
 import type { Posting } from './posting.js'
 import type { Transaction } from './transaction.js'
 
-/** Take credits for a use, in burn-down order: all or nothing. */
+/** Take credits for a use, within its limits and in burn-down order: all or nothing. */
 export function deductCredits(
   posting: Posting,
   { amount, ...details }: CommandDetails & { amount: number },
 ): Transaction {
+  posting.limits.take({ calls: 1, credits: amount })
   const allocations = takeAvailable(posting, amount)
   return posting.post({ ...details, transactionType: 'usage', amount: -amount, allocations })
 }

@@ -30,7 +30,11 @@ export interface Grant extends AccountKey {
   paidAmount: number | null
   currency: string | null
   purchaseId: string | null
+  /** The schedule whose period it is for; null: none. */
+  scheduleId: string | null
   voidedAt: Date | null
+  /** When its coming end was announced; null: not yet. */
+  noticedAt: Date | null
   /** Number of the transaction that made it. */
   seq: number
   createdAt: Date
@@ -44,11 +48,16 @@ export type Allocation =
 
 /** Usable is half-open: from `effectiveAt` on, before `expiresAt`. */
 export function isUsable(grant: Grant, now: Date): boolean {
-  return grant.voidedAt === null && !isScheduled(grant, now) && !isExpired(grant, now)
+  return !isScheduled(grant, now) && !isOver(grant, now)
 }
 
 export function isExpired(grant: Grant, now: Date): boolean {
   return grant.expiresAt !== null && grant.expiresAt.getTime() <= now.getTime()
+}
+
+/** Has it ended, by time or by hand? */
+export function isOver(grant: Grant, now: Date): boolean {
+  return grant.voidedAt !== null || isExpired(grant, now)
 }
 
 export function isScheduled(grant: Grant, now: Date): boolean {
@@ -60,19 +69,41 @@ export function isPaid(grant: Grant): boolean {
   return grant.source === 'purchase' || grant.source === 'subscription'
 }
 
+/** The rules of the burn-down order, by name, the first one that tells two grants apart deciding. */
+const BURN_DOWN_RULES = {
+  priority: (a: Grant, b: Grant) => a.priority - b.priority,
+  expiry: (a: Grant, b: Grant) => compareTimes(a.expiresAt, b.expiresAt, Infinity),
+  promotional: (a: Grant, b: Grant) => Number(isPaid(a)) - Number(isPaid(b)),
+  effectiveAt: (a: Grant, b: Grant) => compareTimes(a.effectiveAt, b.effectiveAt, -Infinity),
+  granted: (a: Grant, b: Grant) => a.seq - b.seq || (a.id < b.id ? -1 : Number(a.id > b.id)),
+}
+
+/**
+ * Why one grant burns before another: its lower `priority`, its sooner `expiry`, that it is `promotional`, its earlier
+ * `effectiveAt`, or that it was `granted` first.
+ */
+export type BurnDownReason = keyof typeof BURN_DOWN_RULES
+
+const BURN_DOWN_ORDER = [
+  'priority',
+  'expiry',
+  'promotional',
+  'effectiveAt',
+  'granted',
+] as const satisfies BurnDownReason[]
+
 /**
  * Burn-down order: priority, then soonest expiry (none last), then promotional before paid, then the earlier
  * `effectiveAt` (none first), then the order in which they were granted.
  */
 export function compareBurnDown(a: Grant, b: Grant): number {
-  return (
-    a.priority - b.priority ||
-    compareTimes(a.expiresAt, b.expiresAt, Infinity) ||
-    Number(isPaid(a)) - Number(isPaid(b)) ||
-    compareTimes(a.effectiveAt, b.effectiveAt, -Infinity) ||
-    a.seq - b.seq ||
-    (a.id < b.id ? -1 : Number(a.id > b.id))
-  )
+  const reason = burnDownReason(a, b)
+  return reason === null ? 0 : BURN_DOWN_RULES[reason](a, b)
+}
+
+/** The first rule of the burn-down order that tells two grants apart; null: none does. */
+export function burnDownReason(a: Grant, b: Grant): BurnDownReason | null {
+  return BURN_DOWN_ORDER.find((reason) => BURN_DOWN_RULES[reason](a, b) !== 0) ?? null
 }
 
 function compareTimes(a: Date | null, b: Date | null, whenNull: number): number {
@@ -120,11 +151,68 @@ export function allocate(
   return { allocations, uncovered }
 }
 
+/** The first `amount` credits of a list of allocations. */
+export function firstCredits(allocations: readonly GrantAllocation[], amount: number): GrantAllocation[] {
+  let left = amount
+  return allocations
+    .map(({ grantId, amount: available }) => {
+      const taken = Math.min(available, left)
+      left -= taken
+      return { grantId, amount: taken }
+    })
+    .filter((allocation) => allocation.amount > 0)
+}
+
+/** One allocation per grant, in the order of their first. */
+export function mergeAllocations(allocations: readonly GrantAllocation[]): GrantAllocation[] {
+  const byGrant = new Map<string, number>()
+  for (const { grantId, amount } of allocations) byGrant.set(grantId, (byGrant.get(grantId) ?? 0) + amount)
+  return [...byGrant].map(([grantId, amount]) => ({ grantId, amount }))
+}
+
+/**
+ * Turn credits coming into grants into repaid debt, as far as there is debt; what a clawback still wants of a grant
+ * itself (its shortfall) is left to the grant.
+ */
+export function repayingDebt(
+  incoming: readonly GrantAllocation[],
+  debt: number,
+  shortfallOf: (grantId: string) => number,
+): Allocation[] {
+  let owed = debt
+  return incoming.flatMap(({ grantId, amount }) => {
+    const settled = Math.min(amount, shortfallOf(grantId))
+    const repaid = Math.min(amount - settled, owed)
+    owed -= repaid
+    const kept = { grantId, amount: amount - repaid }
+    return repaid === 0 ? [kept] : kept.amount === 0 ? [{ grantId, debt: repaid }] : [kept, { grantId, debt: repaid }]
+  })
+}
+
+/** Does anything of a grant differ that its row can change? */
+export function grantRowDiffers(a: Grant, b: Grant): boolean {
+  return (
+    a.remaining !== b.remaining ||
+    a.held !== b.held ||
+    a.shortfall !== b.shortfall ||
+    a.writtenOff !== b.writtenOff ||
+    a.open !== b.open ||
+    a.expiresAt?.getTime() !== b.expiresAt?.getTime() ||
+    a.voidedAt?.getTime() !== b.voidedAt?.getTime() ||
+    a.noticedAt?.getTime() !== b.noticedAt?.getTime()
+  )
+}
+
 export type GrantAllocation = Extract<Allocation, { amount: number }>
 
 /** Is this the part of a transaction that touched a grant's credits (and not the debt)? */
 export function isGrantAllocation(allocation: Allocation): allocation is GrantAllocation {
   return 'amount' in allocation
+}
+
+/** What was paid for some of a grant's credits, in minor units, rounded down. Whole numbers of any size. */
+export function shareOfPrice(paidMinor: number, credits: number, granted: number): number {
+  return Number((BigInt(paidMinor) * BigInt(credits)) / BigInt(granted))
 }
 
 /** Credits of one allocation, whichever kind. */

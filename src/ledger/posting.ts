@@ -1,6 +1,17 @@
-import { InvalidAmountError } from '../errors.js'
-import { type Account, type AccountKey, availableCredits } from './account.js'
-import type { AccountHistory } from './audit.js'
+import { type Account, type AccountKey, availableCredits, countable } from './account.js'
+import {
+  type AccountChanges,
+  type AccountRules,
+  type AccountState,
+  assertSound,
+  type GrantDraft,
+  newTransaction,
+  NO_RULES,
+  type TransactionDraft,
+} from './account-state.js'
+import { announcements } from './announcements.js'
+import { settleDue } from './due.js'
+import type { EventDraft } from './event.js'
 import {
   allocatedCredits,
   type Allocation,
@@ -8,73 +19,63 @@ import {
   earliestAfter,
   type Grant,
   type GrantAllocation,
+  grantRowDiffers,
   headOf,
-  isExpired,
   isGrantAllocation,
+  isOver,
+  isPaid,
   isUsable,
   nextChange,
+  repayingDebt,
 } from './grant.js'
-import type { Transaction } from './transaction.js'
+import type { Hold } from './hold.js'
+import { LimitCounter, windowEnd } from './limit.js'
+import type { Schedule } from './schedule.js'
+import { isCredit, type Transaction } from './transaction.js'
 
-/** What a store loads of one account, under its lock, for a decision. */
-export interface AccountState {
-  account: Account
-  /** The grants asked for, with their true remaining, and every open grant whose expiry has passed. */
-  grants: Grant[]
-  /** Σ remaining of all grants usable now, loaded or not. */
-  usable: number
-  /** The next moment at which time alone changes something (an expiry, a start, a hold's end); null: never. */
-  nextDueAt: Date | null
-  /** Everything there is, where it was asked for. */
-  history: AccountHistory | null
-}
-
-/** What becomes of one account: to be written whole or not at all. */
-export interface AccountChanges {
-  account: Account
-  transactions: Transaction[]
-  newGrants: Grant[]
-  /** Known grants whose row changes. */
-  changedGrants: Grant[]
-}
-
-/** What the author of a new grant says; the rest follows from the account. */
-export type GrantDraft = Pick<
-  Grant,
-  'id' | 'amount' | 'effectiveAt' | 'expiresAt' | 'priority' | 'source' | 'paidAmount' | 'currency' | 'purchaseId'
->
-
-/** What the author of a new transaction says; the rest follows from the account. */
-export type TransactionDraft = Pick<Transaction, 'id' | 'transactionType' | 'amount' | 'description' | 'allocations'> &
-  Partial<Transaction>
+type DraftBeyondAmount = Omit<TransactionDraft, 'amount' | 'allocations'>
 
 /**
- * One account while a decision is being made about it: transactions are appended, grants change, and `finish` says what
- * to write. Works on copies, so a decision can run again. Before anything else, what time has ended is written off.
+ * One account while a decision is being made about it: transactions are appended, grants and holds change, and `finish`
+ * says what to write. Works on copies, so a decision can run again. Before anything else, what time has done is settled.
  */
 export class Posting {
+  readonly now: Date
+  readonly newId: () => string
+  readonly limits: LimitCounter
+  readonly #rules: AccountRules
   readonly #original: ReadonlyMap<string, Grant>
+  readonly #knownHolds: ReadonlySet<string>
   readonly #grants = new Map<string, Grant>()
+  readonly #holds = new Map<string, Hold>()
+  readonly #schedules = new Map<string, Schedule>()
+  readonly #saved = new Set<string>()
   readonly #account: Account
   readonly #transactions: Transaction[] = []
-  readonly #newId: () => string
-  readonly now: Date
+  readonly #announcements: EventDraft[] = []
+  readonly #availableBefore: number
   #usable: number
   #nextDueAt: Date | null
 
-  constructor(state: AccountState, now: Date, newId: () => string) {
+  constructor(state: AccountState, now: Date, newId: () => string, rules: AccountRules = NO_RULES) {
+    this.now = now
+    this.newId = newId
+    this.#rules = rules
     this.#account = { ...state.account }
     this.#original = new Map(state.grants.map((grant) => [grant.id, grant]))
     for (const grant of state.grants) this.#grants.set(grant.id, { ...grant })
+    this.#knownHolds = new Set(state.holds.map(({ id }) => id))
+    for (const hold of state.holds) this.#holds.set(hold.id, hold)
+    for (const schedule of state.schedules) this.#schedules.set(schedule.id, schedule)
+    this.limits = new LimitCounter(state.account, rules.limits, state.limitCounts, now)
     this.#usable = state.usable
     this.#nextDueAt = state.nextDueAt
-    this.#newId = newId
-    this.now = now
-    for (const grant of [...this.#grants.values()].sort(compareBurnDown)) this.#writeOff(grant)
+    this.#availableBefore = this.available
+    settleDue(this)
   }
 
   get key(): AccountKey {
-    return this.#account
+    return { userId: this.#account.userId, creditType: this.#account.creditType }
   }
 
   get account(): Readonly<Account> {
@@ -90,32 +91,40 @@ export class Posting {
     return this.#grants.values()
   }
 
+  /** Is there anything to write? */
+  get touched(): boolean {
+    const rows = this.#transactions.length + this.#saved.size + this.#announcements.length
+    return rows > 0 || [...this.#original.values()].some((before) => grantRowDiffers(before, this.grant(before.id)))
+  }
+
+  /** The loaded grants that have something left, in burn-down order. */
+  openGrants(): readonly Readonly<Grant>[] {
+    return [...this.#grants.values()].filter(({ remaining, held }) => remaining > 0 || held > 0).sort(compareBurnDown)
+  }
+
+  /** Grants that are over and whose free credits have not been written off. */
+  endedGrants(): readonly Readonly<Grant>[] {
+    const ended = [...this.#grants.values()].filter((grant) => grant.remaining > 0 && isOver(grant, this.now))
+    return ended.sort(compareBurnDown)
+  }
+
   /** A grant the state was loaded with. Asking for another one is a bug in the caller's `load`. */
   grant(id: string): Readonly<Grant> {
-    const grant = this.#grants.get(id)
-    if (grant === undefined) throw new Error(`Posting.grant: grant ${id} was not loaded`)
-    return grant
+    return this.#mutable(id)
+  }
+
+  get holds(): readonly Hold[] {
+    return [...this.#holds.values()]
+  }
+
+  get schedules(): readonly Schedule[] {
+    return [...this.#schedules.values()]
   }
 
   /** Append a transaction and apply its allocations to grants and debt. */
   post(draft: TransactionDraft): Transaction {
     const account = this.#account
-    const transaction: Transaction = {
-      referenceId: null,
-      referenceType: null,
-      metadata: null,
-      effectiveAt: null,
-      idempotencyKey: null,
-      request: null,
-      relatedId: null,
-      actor: null,
-      ...draft,
-      userId: account.userId,
-      creditType: account.creditType,
-      createdAt: this.now,
-      seq: account.seq + 1,
-      balanceAfter: countable(account.balance + draft.amount),
-    }
+    const transaction = newTransaction(draft, account, this.now)
     const allocated = draft.allocations.reduce((sum, allocation) => sum + allocatedCredits(allocation), 0)
     if (draft.amount === 0 || allocated !== Math.abs(draft.amount)) {
       throw new Error(`Posting.post: ${allocated} credits allocated for a transaction of ${draft.amount}`)
@@ -127,6 +136,7 @@ export class Posting {
     if (draft.transactionType === 'purchase') account.totalPurchased = countable(account.totalPurchased + draft.amount)
     if (draft.transactionType === 'usage') account.totalUsed = countable(account.totalUsed - draft.amount)
     if (draft.transactionType === 'refund' && transaction.relatedId !== null) account.totalUsed -= draft.amount
+    if (isCredit(transaction)) account.lastCredit = draft.amount
     this.#transactions.push(transaction)
     return transaction
   }
@@ -134,43 +144,84 @@ export class Posting {
   /**
    * Add a grant by one transaction. Debt is repaid from it first; a grant that is over already is written off at once.
    */
-  addGrant(grant: GrantDraft, draft: Omit<TransactionDraft, 'amount' | 'allocations'>): Transaction {
-    const added: Grant = {
+  addGrant(grant: GrantDraft, draft: DraftBeyondAmount): Transaction {
+    this.createGrant(grant)
+    return this.giveBack([{ grantId: grant.id, amount: grant.amount }], draft)
+  }
+
+  /** A new grant without credits: `giveBack` brings them. */
+  createGrant(grant: GrantDraft): void {
+    this.#grants.set(grant.id, {
+      scheduleId: null,
       ...grant,
-      userId: this.#account.userId,
-      creditType: this.#account.creditType,
+      ...this.key,
       remaining: 0,
       held: 0,
       shortfall: 0,
       writtenOff: 0,
       open: true,
       voidedAt: null,
+      noticedAt: null,
       seq: this.#account.seq + 1,
       createdAt: this.now,
-    }
-    this.#grants.set(added.id, added)
-    const transaction = this.post({
-      ...draft,
-      amount: grant.amount,
-      allocations: this.#repayingDebt([{ grantId: added.id, amount: grant.amount }]),
     })
-    this.#writeOff(added)
-    return transaction
   }
 
   /**
-   * Credits come back to grants they were taken from: a shortfall of the grant is settled first, then debt is repaid,
-   * and what comes back to a grant that is over is written off at once. `allocations` sum up to the draft's amount.
+   * Credits come (back) to grants: a shortfall of the grant is settled first, then debt is repaid, and what comes to a
+   * grant that is over is written off at once. `allocations` sum up to the draft's amount.
    */
-  giveBack(allocations: GrantAllocation[], draft: Omit<TransactionDraft, 'amount' | 'allocations'>): Transaction {
+  giveBack(allocations: GrantAllocation[], draft: DraftBeyondAmount): Transaction {
     const amount = allocations.reduce((sum, allocation) => sum + allocation.amount, 0)
-    const transaction = this.post({ ...draft, amount, allocations: this.#repayingDebt(allocations) })
+    const shortfallOf = (grantId: string): number => this.#mutable(grantId).shortfall
+    const parts = repayingDebt(allocations, this.#account.debt, shortfallOf)
+    const transaction = this.post({ ...draft, amount, allocations: parts })
     for (const { grantId } of allocations) {
       const grant = this.#mutable(grantId)
-      this.#settleShortfall(grant, transaction)
-      this.#writeOff(grant)
+      this.#settleShortfall(grant, transaction.id)
+      if (isOver(grant, this.now)) this.writeOff(grantId, grant.remaining, grant.voidedAt ?? grant.expiresAt)
     }
     return transaction
+  }
+
+  /** Set free credits of grants aside. */
+  pin(allocations: readonly GrantAllocation[]): void {
+    for (const { grantId, amount } of allocations) this.#move(grantId, -amount)
+  }
+
+  /** Make credits that were set aside free again. */
+  unpin(allocations: readonly GrantAllocation[]): void {
+    for (const { grantId, amount } of allocations) this.#move(grantId, amount)
+  }
+
+  /**
+   * After a hold let go of these credits: what a clawback still wants of their grants is settled, paid ones repay debt (as
+   * a clawback would have taken them had they been free), and those of a grant that is over are written off.
+   */
+  settleReturned(returned: readonly GrantAllocation[], causeId: string): void {
+    for (const { grantId, amount } of returned) {
+      const grant = this.#mutable(grantId)
+      const settled = this.#settleShortfall(grant, causeId)
+      if (isOver(grant, this.now)) this.writeOff(grantId, grant.remaining, grant.voidedAt ?? grant.expiresAt)
+      else if (isPaid(grant)) this.#repayDebtFrom(grant, amount - settled, causeId)
+    }
+  }
+
+  /** Write the transaction that ends free credits of a grant unused: because it expired, or was voided. */
+  writeOff(grantId: string, amount: number, effectiveAt: Date | null, details?: Partial<TransactionDraft>): void {
+    if (amount === 0) return
+    const grant = this.#mutable(grantId)
+    grant.writtenOff += amount
+    const voided = grant.voidedAt !== null
+    this.post({
+      id: this.newId(),
+      transactionType: voided ? 'void' : 'expiration',
+      description: voided ? 'Credits voided' : 'Credits expired',
+      effectiveAt,
+      ...details,
+      amount: -amount,
+      allocations: [{ grantId, amount }],
+    })
   }
 
   /** Raise (or lower) what a clawback still wants from a grant. */
@@ -178,24 +229,98 @@ export class Posting {
     this.#mutable(grantId).shortfall += credits
   }
 
+  /** Let a grant end at another moment, which must be to come; null: never. */
+  changeExpiry(grantId: string, expiresAt: Date | null): void {
+    const grant = this.#mutable(grantId)
+    if (isUsable(grant, this.now)) this.#usable -= grant.remaining
+    grant.expiresAt = expiresAt
+    grant.noticedAt = null
+    if (isUsable(grant, this.now)) this.#usable += grant.remaining
+  }
+
+  /** From now on nothing of this grant is usable. */
+  markVoided(grantId: string): void {
+    const grant = this.#mutable(grantId)
+    if (isUsable(grant, this.now)) this.#usable -= grant.remaining
+    grant.voidedAt = this.now
+  }
+
+  saveHold(hold: Hold): void {
+    this.#holds.set(hold.id, hold)
+    this.#saved.add(hold.id)
+  }
+
+  saveSchedule(schedule: Schedule): void {
+    this.#schedules.set(schedule.id, schedule)
+    this.#saved.add(schedule.id)
+  }
+
+  /** Tell of something that no transaction or hold shows, where somebody listens. */
+  announce(event: EventDraft): void {
+    this.#announcements.push(event)
+  }
+
+  /** Tell, once, that a grant will expire soon. */
+  noticeExpiry(grantId: string): void {
+    const grant = this.#mutable(grantId)
+    if (grant.expiresAt === null || grant.noticedAt !== null) return
+    grant.noticedAt = this.now
+    const { remaining: amount, expiresAt } = grant
+    this.announce({
+      kind: 'expiringSoon',
+      payload: { grantId, amount, expiresAt: expiresAt.toISOString(), balance: this.available },
+    })
+  }
+
   /** What to write. Asserts what must hold after any decision. */
   finish(): AccountChanges {
     const account = this.#account
     const head = headOf(this.#grants.values(), this.now)
+    // Credits that can be spent without a grant to spend them from: the caller's `load` was too small.
+    if ((head === null) !== (this.#usable === 0)) throw new Error('Posting.finish: the next grant was not loaded')
     const oldHead = account.headGrantId
     account.headGrantId = head?.id ?? null
     account.headRemaining = head?.remaining ?? 0
-    account.nextDueAt = earliestAfter(this.now, [this.#nextDueAt, nextChange(this.#grants.values(), this.now)])
+    account.nextDueAt = earliestAfter(this.now, [
+      this.#nextDueAt,
+      nextChange(this.#grants.values(), this.now),
+      ...this.holds.map(({ status, expiresAt }) => (status === 'open' ? expiresAt : null)),
+      ...this.schedules.map(({ status, nextAt }) => (status === 'active' ? nextAt : null)),
+    ])
     account.version += 1
     account.updatedAt = this.now
     for (const grant of this.#grants.values()) grant.open = grant.remaining > 0 || grant.held > 0
-    this.#assertSound()
+    assertSound(account, this.#grants.values())
+    const newGrants = [...this.#grants.values()].filter(({ id }) => !this.#original.has(id))
+    const events = this.#events(newGrants)
     return {
       account,
       transactions: this.#transactions,
-      newGrants: [...this.#grants.values()].filter(({ id }) => !this.#original.has(id)),
+      newGrants,
       changedGrants: [...this.#grants.values()].filter((grant) => this.#rowChanges(grant, oldHead)),
+      holds: this.holds.filter(({ id }) => this.#saved.has(id)),
+      schedules: this.schedules.filter(({ id }) => this.#saved.has(id)),
+      limitCounts: this.limits.changed,
+      events: events.map(({ kind, payload }, position) => {
+        return { ...this.key, id: this.newId(), kind, payload, seq: account.version, position, createdAt: this.now }
+      }),
     }
+  }
+
+  /** What is to be told of this step; decides the account's next alert, too. */
+  #events(newGrants: Grant[]): EventDraft[] {
+    const { events, alertFloor } = announcements(this.#rules, {
+      account: this.#account,
+      transactions: this.#transactions,
+      newHolds: this.holds.filter(({ id }) => !this.#knownHolds.has(id)),
+      newGrants,
+      reached: this.limits.reached.map((limit) => ({ limit, resetsAt: windowEnd(limit.per, this.now) })),
+      before: this.#availableBefore,
+      after: this.available,
+      others: this.#announcements,
+    })
+    this.#account.alertFloor = alertFloor
+    return events
   }
 
   /** The head's remaining stands in the account row, so its own row need not change while it stays the head. */
@@ -204,15 +329,8 @@ export class Posting {
     if (before === undefined) return false
     const { headGrantId } = this.#account
     if (grant.id === oldHead && grant.id !== headGrantId) return true
-    const onlyInAccountRow = grant.id === oldHead && grant.id === headGrantId
-    return (
-      (grant.remaining !== before.remaining && !onlyInAccountRow) ||
-      grant.held !== before.held ||
-      grant.shortfall !== before.shortfall ||
-      grant.writtenOff !== before.writtenOff ||
-      grant.open !== before.open ||
-      grant.voidedAt?.getTime() !== before.voidedAt?.getTime()
-    )
+    const staysHead = grant.id === oldHead && grant.id === headGrantId
+    return grantRowDiffers(staysHead ? { ...before, remaining: grant.remaining } : before, grant)
   }
 
   #apply(allocation: Allocation, sign: number): void {
@@ -225,45 +343,47 @@ export class Posting {
     if (isUsable(grant, this.now)) this.#usable += sign * allocation.amount
   }
 
-  /** Turn credits coming into grants into repaid debt, as far as there is debt. */
-  #repayingDebt(incoming: GrantAllocation[]): Allocation[] {
-    let debt = this.#account.debt
-    return incoming.flatMap(({ grantId, amount }) => {
-      const settled = Math.min(amount, this.#grants.get(grantId)?.shortfall ?? 0)
-      const repaid = Math.min(amount - settled, debt)
-      debt -= repaid
-      const kept = { grantId, amount: amount - repaid }
-      return repaid === 0 ? [kept] : kept.amount === 0 ? [{ grantId, debt: repaid }] : [kept, { grantId, debt: repaid }]
-    })
+  /** Move credits of a grant from held to free; negative: from free to held. */
+  #move(grantId: string, credits: number): void {
+    const grant = this.#mutable(grantId)
+    grant.remaining += credits
+    grant.held -= credits
+    this.#account.held -= credits
+    if (isUsable(grant, this.now)) this.#usable += credits
   }
 
-  #settleShortfall(grant: Grant, cause: Transaction): void {
+  #settleShortfall(grant: Grant, causeId: string): number {
     const settled = Math.min(grant.shortfall, grant.remaining)
-    if (settled === 0) return
     grant.shortfall -= settled
-    this.post({
-      id: this.#newId(),
-      transactionType: 'clawback',
-      amount: -settled,
-      description: 'Credits of a refunded payment',
-      // Beside the other clawbacks of its purchase, so that a give-back finds it.
-      relatedId: grant.purchaseId ?? cause.id,
-      allocations: [{ grantId: grant.id, amount: settled }],
-    })
+    // Beside the other clawbacks of its purchase, so that a give-back finds it.
+    this.#clawBack(grant, settled, grant.purchaseId ?? causeId)
+    return settled
   }
 
-  /** Write the transaction that takes what is left of a grant that has expired or was voided. */
-  #writeOff(grant: Grant): void {
-    const expired = isExpired(grant, this.now)
-    if (grant.remaining === 0 || (!expired && grant.voidedAt === null)) return
-    grant.writtenOff += grant.remaining
+  /** Owned and owed credits cancel each other: two transactions, so that no row of the ledger is of amount 0. */
+  #repayDebtFrom(grant: Grant, credits: number, causeId: string): void {
+    const amount = Math.min(credits, this.#account.debt)
+    if (amount === 0) return
     this.post({
-      id: this.#newId(),
-      transactionType: grant.voidedAt === null ? 'expiration' : 'void',
-      amount: -grant.remaining,
-      description: grant.voidedAt === null ? 'Credits expired' : 'Credits voided',
-      effectiveAt: grant.voidedAt ?? grant.expiresAt,
-      allocations: [{ grantId: grant.id, amount: grant.remaining }],
+      id: this.newId(),
+      transactionType: 'reinstatement',
+      amount,
+      description: 'Debt repaid from released credits',
+      relatedId: causeId,
+      allocations: [{ debt: amount }],
+    })
+    this.#clawBack(grant, amount, causeId)
+  }
+
+  #clawBack(grant: Grant, amount: number, relatedId: string): void {
+    if (amount === 0) return
+    this.post({
+      id: this.newId(),
+      transactionType: 'clawback',
+      amount: -amount,
+      description: 'Credits of a refunded payment',
+      relatedId,
+      allocations: [{ grantId: grant.id, amount }],
     })
   }
 
@@ -272,21 +392,4 @@ export class Posting {
     if (grant === undefined) throw new Error(`Posting: grant ${id} was not loaded`)
     return grant
   }
-
-  #assertSound(): void {
-    const { balance, debt, held } = this.#account
-    if (debt < 0 || held < 0 || balance + debt < held) {
-      throw new Error(`Posting.finish: impossible account, balance ${balance}, debt ${debt}, held ${held}`)
-    }
-    for (const { id, remaining, held: pinned, shortfall } of this.#grants.values()) {
-      if (remaining < 0 || pinned < 0 || shortfall < 0) throw new Error(`Posting.finish: impossible grant ${id}`)
-    }
-  }
-}
-
-/** Credits are counted exactly or not at all. */
-function countable(credits: number): number {
-  if (!Number.isSafeInteger(credits))
-    throw new InvalidAmountError('Amount is too large: the balance could not be counted exactly')
-  return credits
 }

@@ -1,39 +1,45 @@
-import { type AccountHistory, sumLedger } from './audit.js'
-import type { AccountChanges } from './posting.js'
-import { earliestAfter, headOf, nextChange } from './grant.js'
+import type { AccountChanges } from './account-state.js'
+import { type AccountHistory, nextDue, sumLedger } from './audit.js'
+import { headOf } from './grant.js'
+import { pinnedBy } from './hold.js'
 
 /**
- * Restore the account row, its head and its grants' remaining credits from the ledger, which is the only truth. Holds
- * are taken as they are; `holdsDueAt`: nothing about them changes before.
+ * Restore the account row, its head and its grants' credits from the ledger and the open holds, which are the only truth.
  */
-export function rebuildAccount(
-  { account, grants, transactions, heldByHolds }: AccountHistory,
-  holdsDueAt: Date | null,
-  now: Date,
-): AccountChanges {
+export function rebuildAccount(history: AccountHistory, now: Date): AccountChanges {
+  const { account, grants, transactions, holds } = history
   const sums = sumLedger(transactions)
+  const pins = holds.flatMap(pinnedBy)
+  const pinnedTo = (id: string): number =>
+    pins.filter(({ grantId }) => grantId === id).reduce((sum, { amount }) => sum + amount, 0)
   const restored = grants.map((grant) => {
     const owned = sums.ownedByGrant.get(grant.id) ?? 0
-    return { ...grant, remaining: owned - grant.held, open: owned > 0 }
+    const held = pinnedTo(grant.id)
+    return { ...grant, held, remaining: owned - held, open: owned > 0 }
   })
   const head = headOf(restored, now)
+  const rebuilt = { ...account, updatedAt: now }
   return {
     account: {
-      ...account,
+      ...rebuilt,
       balance: sums.balance,
       debt: sums.debt,
-      held: heldByHolds,
+      held: pins.reduce((sum, { amount }) => sum + amount, 0),
       totalPurchased: sums.totalPurchased,
       totalUsed: sums.totalUsed,
+      lastCredit: sums.lastCredit,
       seq: transactions.at(-1)?.seq ?? 0,
       version: account.version + 1,
       headGrantId: head?.id ?? null,
       headRemaining: head?.remaining ?? 0,
-      nextDueAt: earliestAfter(now, [holdsDueAt, nextChange(restored, now)]),
-      updatedAt: now,
+      nextDueAt: nextDue({ ...history, account: rebuilt, grants: restored }),
     },
     transactions: [],
     newGrants: [],
     changedGrants: restored,
+    holds: [],
+    schedules: [],
+    limitCounts: [],
+    events: [],
   }
 }

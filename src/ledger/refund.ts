@@ -1,6 +1,6 @@
 import { AlreadyRefundedError, NotRefundableError } from '../errors.js'
 import type { CommandDetails } from './add.js'
-import { allocatedCredits, type GrantAllocation, isGrantAllocation } from './grant.js'
+import { firstCredits, type GrantAllocation, isExpired, isGrantAllocation, mergeAllocations } from './grant.js'
 import type { Posting } from './posting.js'
 import type { Transaction } from './transaction.js'
 
@@ -11,13 +11,21 @@ export interface RefundTarget {
 }
 
 /**
+ * What becomes of credits given back to a grant that has expired meanwhile. `expire`: they end at once. `regrant`: they
+ * come back as a new grant. `extend`: the grant lives again, with those credits. In the last two they live for as long as
+ * they still had when they were used.
+ */
+export const REFUND_POLICIES = ['expire', 'regrant', 'extend'] as const
+export type RefundPolicy = (typeof REFUND_POLICIES)[number]
+
+/**
  * Give a use back to the grants it came from, in reverse. `amount` null: all that is left of it.
  * Never more in sum than the use took.
  */
 export function refundCredits(
   posting: Posting,
   target: RefundTarget,
-  { amount, ...details }: CommandDetails & { amount: number | null },
+  { amount, policy, ...details }: CommandDetails & { amount: number | null; policy: RefundPolicy },
 ): Transaction {
   const { transaction } = target
   if (transaction.transactionType !== 'usage') {
@@ -30,35 +38,58 @@ export function refundCredits(
   if (total === 0) throw new AlreadyRefundedError()
   const refunded = amount ?? total
   if (refunded > total) throw new NotRefundableError(`Only ${total} credits of this transaction are left to refund`)
-  return posting.giveBack(firstCredits(left.reverse(), refunded), {
+  countBack(posting, transaction, refunded, total)
+  const returned = firstCredits(left, refunded).flatMap((part) => revive(posting, transaction, part, policy))
+  return posting.giveBack(mergeAllocations(returned), {
     ...details,
     transactionType: 'refund',
     relatedId: transaction.id,
   })
 }
 
-/** What is left to give back of a use, grant by grant, in the order in which it was taken. */
+/** What is left to give back of a use, grant by grant, the last taken first. */
 function refundable({ transaction, related }: RefundTarget): GrantAllocation[] {
-  const returned = new Map<string, number>()
-  for (const allocation of related
+  const taken = transaction.allocations.filter(isGrantAllocation).reverse()
+  let returned = related
     .filter(({ transactionType }) => transactionType === 'refund')
-    .flatMap(({ allocations }) => allocations)) {
-    const grantId = allocation.grantId
-    if (grantId !== undefined) returned.set(grantId, (returned.get(grantId) ?? 0) + allocatedCredits(allocation))
-  }
-  return transaction.allocations
-    .filter(isGrantAllocation)
-    .map(({ grantId, amount }) => ({ grantId, amount: amount - (returned.get(grantId) ?? 0) }))
+    .reduce((sum, { amount }) => sum + amount, 0)
+  return taken.map(({ grantId, amount }) => {
+    const gone = Math.min(amount, returned)
+    returned -= gone
+    return { grantId, amount: amount - gone }
+  })
 }
 
-/** The first `amount` credits of a list of allocations. */
-function firstCredits(allocations: GrantAllocation[], amount: number): GrantAllocation[] {
-  let left = amount
-  return allocations
-    .map(({ grantId, amount: available }) => {
-      const taken = Math.min(available, left)
-      left -= taken
-      return { grantId, amount: taken }
-    })
-    .filter((allocation) => allocation.amount > 0)
+/** A use that is given back in full was no call. A capture was counted when its hold was made, and so it stays a call. */
+function countBack(posting: Posting, use: Transaction, refunded: number, left: number): void {
+  const hold = posting.holds.find(({ id }) => id === use.relatedId)
+  const calls = hold === undefined && refunded === left ? 1 : 0
+  posting.limits.giveBack({ calls, credits: refunded }, hold?.createdAt ?? use.createdAt)
+}
+
+/** Where credits go that come back to a grant that has expired: by policy, but a clawback's claim on it comes first. */
+function revive(
+  posting: Posting,
+  use: Transaction,
+  { grantId, amount }: GrantAllocation,
+  policy: RefundPolicy,
+): GrantAllocation[] {
+  const grant = posting.grant(grantId)
+  const { expiresAt } = grant
+  if (policy === 'expire' || expiresAt === null || !isExpired(grant, posting.now) || grant.voidedAt !== null)
+    return [{ grantId, amount }]
+  const claimed = Math.min(grant.shortfall, amount)
+  const own = claimed === 0 ? [] : [{ grantId, amount: claimed }]
+  if (claimed === amount) return own
+  const leftMs = Math.max(1, expiresAt.getTime() - use.createdAt.getTime())
+  const until = new Date(posting.now.getTime() + leftMs)
+  if (policy === 'extend') {
+    posting.changeExpiry(grantId, until)
+    return [{ grantId, amount }]
+  }
+  const { priority, source } = grant
+  const id = posting.newId()
+  const terms = { effectiveAt: null, expiresAt: until, priority, source, paidAmount: null, currency: null }
+  posting.createGrant({ id, amount: amount - claimed, ...terms, purchaseId: null })
+  return [...own, { grantId: id, amount: amount - claimed }]
 }

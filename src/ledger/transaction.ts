@@ -39,10 +39,16 @@ export interface Transaction extends AccountKey {
   idempotencyKey: string | null
   /** What the caller sent beyond the columns, for telling a repeat from another request; null for plain deductions. */
   request: JsonObject | null
-  /** The transaction this one corrects or follows from. */
+  /** The transaction this one corrects or follows from; of a capture, its hold. */
   relatedId: string | null
   /** Who did it, where somebody did (an administrator, a job). */
   actor: string | null
   /** Which grants it touched, and how much of each; sums up to the amount without its sign. */
   allocations: Allocation[]
+}
+
+/** Did credits come in anew? What was only given back (a use, a payment's credits) is no new credit. */
+export function isCredit({ transactionType, amount, relatedId }: Transaction): boolean {
+  const givenBack = transactionType === 'reinstatement' || (transactionType === 'refund' && relatedId !== null)
+  return amount > 0 && !givenBack
 }

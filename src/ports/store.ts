@@ -1,14 +1,23 @@
 import type { Account, AccountKey } from '../ledger/account.js'
 import type { AccountHistory } from '../ledger/audit.js'
+import type { Balance } from '../ledger/balance.js'
 import type { Decision, State } from '../ledger/decision.js'
+import type { Grant } from '../ledger/grant.js'
+import type { Hold } from '../ledger/hold.js'
 import type { CommandRequest, StoredRequest } from '../ledger/request.js'
+import type { Schedule } from '../ledger/schedule.js'
 import type { JsonObject, Transaction, TransactionType } from '../ledger/transaction.js'
+import type { DueStore } from './due-store.js'
+import type { OutboxStore } from './outbox-store.js'
 import type { PackageStore } from './package-store.js'
 import type { PurchaseStore } from './purchase-store.js'
+import type { ReportStore } from './report-store.js'
 
 /**
- * What a command may see of its accounts. Beyond what is asked for, a store always loads each account's open grants that
- * have expired, and every grant that a loaded transaction (or a correction of it) touched.
+ * What a command may see of its accounts. Beyond what is asked for, a store always loads of each account: its open grants
+ * that have expired; its open holds whose time has run out; its active schedules whose period has ended; every hold that a
+ * loaded transaction captured; every grant that a loaded transaction (or a correction of it) touched, that a loaded hold
+ * pins, or that a loaded schedule made and that is open; and of an account with a due schedule, every open grant.
  */
 export interface StateQuery {
   /**
@@ -18,7 +27,15 @@ export interface StateQuery {
   grants: { covering: number } | 'open' | 'every'
   /** Transactions by id, each with its corrections (`relatedId`), from the command's accounts. */
   transactions?: readonly string[]
-  /** Every transaction of the command's accounts, with what open holds pin; for `rebuild` alone. */
+  /** Holds by id, from the command's accounts. */
+  holds?: readonly string[]
+  /** Grants by id, from the command's accounts, open or closed. */
+  grantIds?: readonly string[]
+  /** Every active schedule of the command's accounts, and ended ones whose period still runs. */
+  schedules?: boolean
+  /** What has been counted for the accounts' limits. */
+  limits?: boolean
+  /** Everything about the command's accounts, with every open hold and active schedule; for `rebuild` alone. */
   history?: boolean
 }
 
@@ -34,16 +51,22 @@ export interface Command {
   request: CommandRequest
   /** Accounts to lock; those that don't exist are created, unless the decision leaves them alone or is refused. */
   accounts: readonly AccountKey[]
+  /** Parts with ids and keys of their own, each a transaction of one of the accounts; see {@link CommandItem}. */
+  items?: readonly CommandItem[]
   /** Purchases to lock, before the accounts. */
   purchases?: readonly { userId: string; id: string }[]
   load: StateQuery
   /** The time to decide by, in tests; null: the store's own clock, read after the locks are held. */
   now: Date | null
-  /** The host's own database transaction, where it wants our write to share its fate. */
-  tx?: unknown
 }
 
-/** The decision was made and is committed (with `tx`: will be, when the host commits). */
+/**
+ * One of several transactions that a command writes all or none of. An item whose key or id had been used before is handed
+ * to `decide` as done (and is a conflict where its request differs); the decision writes the others.
+ */
+export type CommandItem = Pick<Command, 'id' | 'userId' | 'key' | 'request'>
+
+/** The decision was made and is committed (within a host's transaction: will be, when the host commits). */
 export interface Applied<R> {
   status: 'applied'
   result: R
@@ -64,7 +87,7 @@ export interface Replayed {
 /** The key was used before for something else; nothing was written. */
 export interface Conflict {
   status: 'conflict'
-  /** The first field that differs. */
+  /** The first field that differs; of an item, `items.<index>.<field>`. */
   field: string
 }
 
@@ -101,24 +124,6 @@ export type SpendOutcome =
   | { status: 'undecided' }
   /** Somebody else holds the account; nothing was written. */
   | { status: 'busy' }
-
-/** Credits that can be spent now, and what stands beside them. */
-export interface Balance {
-  creditType: string
-  /** Available now; negative: debt. */
-  balance: number
-  owned: number
-  held: number
-  debt: number
-  totalPurchased: number
-  totalUsed: number
-  /** When the next usable credits end; null: none will. */
-  nextExpiry: Date | null
-  /** The account's version; 0 for an account that does not exist. */
-  version: number
-  /** Milliseconds from now until time alone changes the balance; null: never. */
-  staleAfterMs: number | null
-}
 
 export interface TransactionQuery {
   userId: string
@@ -165,7 +170,7 @@ export type UserIdType = 'text' | 'integer' | 'bigint' | 'uuid'
  * Every method ends in bounded time. Rejections: `UnavailableError` (surely nothing was written), `OutcomeUnknownError`
  * (only from `update`: it could not be settled), `StoreNotConfiguredError` (no tables), and what `decide` throws.
  */
-export interface CreditStore extends PackageStore, PurchaseStore {
+export interface CreditStore extends PackageStore, PurchaseStore, DueStore, OutboxStore, ReportStore {
   readonly userIdType: UserIdType
   /**
    * Stores with the same scope show the same balances, and only this process changes them, so one cache in its memory can
@@ -181,7 +186,7 @@ export interface CreditStore extends PackageStore, PurchaseStore {
    * `compare`) is `replayed`, another is a `conflict`. A decision that throws writes nothing and burns no key. Locks are
    * taken in one order (purchases, then accounts), so commands never deadlock one another.
    *
-   * With `tx` the write becomes the host's: no retry, nothing is committed here.
+   * Of a store made by `within`, the write becomes the host's: no retry, nothing is committed here.
    */
   update<R>(command: Command, decide: Decide<R>, compare: CompareRequest): Promise<Applied<R> | Replayed | Conflict>
 
@@ -192,8 +197,40 @@ export interface CreditStore extends PackageStore, PurchaseStore {
    */
   spend?(commands: readonly SpendCommand[]): Promise<SpendOutcome[]>
 
-  /** Which account a transaction or grant belongs to; null: no such id. */
-  locate(id: string, tx?: unknown): Promise<AccountKey | null>
+  /**
+   * This store as seen from inside of a host's own database transaction `tx`: all its methods run there, and share its
+   * fate. The view has no `close` of its own.
+   *
+   * @throws {InvalidInputError} Not a transaction, or a store that has none.
+   */
+  within(tx: unknown): CreditStore
+
+  /**
+   * Open a database transaction, run `work` in it once, and commit; roll back when `work` throws, and then its error comes
+   * out unchanged. `tx` is what `within` takes, and the host's to use for its own statements.
+   */
+  transaction<R>(work: (tx: unknown) => Promise<R>): Promise<R>
+
+  /** One transaction by id; null: no such id. */
+  findTransaction(id: string): Promise<Transaction | null>
+
+  /** One hold by id, `expired` when its time has run out, written or not; null: no such id. `now` as in a command. */
+  findHold(id: string, now: Date | null): Promise<Hold | null>
+
+  /** One grant by id, with its true remaining; null: no such id. */
+  findGrant(id: string): Promise<Grant | null>
+
+  /**
+   * A user's grants in burn-down order per credit type: those with something left that have not ended; a scheduled one is
+   * among them. `now` as in a command.
+   */
+  listGrants(query: { userId: string; creditType: string | null }, now: Date | null): Promise<Grant[]>
+
+  /** Grants by id, open or not, of one user; those that don't exist are left out. */
+  findGrants(userId: string, ids: readonly string[]): Promise<Grant[]>
+
+  /** All schedules of a user, active and ended, oldest first. */
+  listSchedules(userId: string): Promise<Schedule[]>
 
   /** One account's balance as it is now, from one snapshot; zeros for an unknown account. `now` as in a command. */
   readBalance(key: AccountKey, now: Date | null): Promise<Balance>
@@ -207,8 +244,14 @@ export interface CreditStore extends PackageStore, PurchaseStore {
   /** Totals and days of one account from its ledger, half-open [from, to), UTC. */
   readUsage(key: AccountKey, from: Date | null, to: Date | null, now: Date | null): Promise<Usage>
 
-  /** Visit every account (of one user, or of all), each read from the same snapshot as the others. */
-  scanAccounts(userId: string | null, visit: (history: AccountHistory) => void): Promise<void>
+  /**
+   * Visit every account (of one user, or of all; of one credit type, or of all), each read from the same snapshot as the
+   * others. `holds`: the open ones, or every one there ever was.
+   */
+  scanAccounts(
+    query: { userId: string | null; creditType?: string; holds?: 'open' | 'every' },
+    visit: (history: AccountHistory) => void,
+  ): Promise<void>
 
   /** End what the store itself opened. */
   close(): Promise<void>

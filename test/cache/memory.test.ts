@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { memoryCache } from '../../adapters/memory-cache.js'
+import { memoryCache } from '../../adapters/memory/cache.js'
 import { testCache } from '../conformance/cache.js'
 
 testCache('memoryCache', async () => ({ cache: memoryCache({ ttlSeconds: 2 }), close: async () => undefined }))
@@ -31,7 +31,7 @@ describe('memoryCache', () => {
 
   it('keeps no process alive', () => {
     const script = `
-      const { memoryCache } = await import('./adapters/memory-cache.ts')
+      const { memoryCache } = await import('./adapters/memory/cache.ts')
       const cache = memoryCache()
       await cache.set('key', { balance: 1, version: 1 }, 60_000)
       await cache.get('key')

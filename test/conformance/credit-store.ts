@@ -3,14 +3,22 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { CreditService } from '../../src/credit-service.js'
 import type { CreditStore, UserIdType } from '../../src/ports/store.js'
 import type { Bench } from './credit-store/bench.js'
+import { testAnonymity } from './credit-store/anonymity.js'
 import { testCommands } from './credit-store/commands.js'
 import { testConcurrency } from './credit-store/concurrency.js'
+import { testDue } from './credit-store/due.js'
+import { testFinding } from './credit-store/finding.js'
 import { testGrants } from './credit-store/grants.js'
 import { testHistory } from './credit-store/history.js'
+import { testHolds } from './credit-store/holds.js'
 import { testIdempotency } from './credit-store/idempotency.js'
+import { testItems } from './credit-store/items.js'
+import { testLimits } from './credit-store/limits.js'
+import { testOutbox } from './credit-store/outbox.js'
 import { testPackages } from './credit-store/packages.js'
 import { testPurchases } from './credit-store/purchases.js'
 import { testRefunds } from './credit-store/refunds.js'
+import { testSchedules } from './credit-store/schedules.js'
 import { testUsage } from './credit-store/usage.js'
 import { testVerification } from './credit-store/verification.js'
 import { testWrites } from './credit-store/writes.js'
@@ -39,20 +47,27 @@ export function testCreditStore(
         return store
       },
       newUser: newUser ?? (async () => newUserId(bench.store.userIdType)),
-      credits: (clock) =>
-        new CreditService({ store: bench.store, cache: null, ...(clock === undefined ? {} : { clock }) }),
+      credits: (clock, options) => new CreditService({ store: bench.store, cache: null, clock, ...options }),
     }
     testWrites(bench)
     testIdempotency(bench)
     testGrants(bench)
     testRefunds(bench)
+    testHolds(bench)
+    testSchedules(bench)
+    testLimits(bench)
     testHistory(bench)
     testUsage(bench)
     testConcurrency(bench)
     testCommands(bench)
+    testItems(bench)
     testVerification(bench)
+    testFinding(bench)
+    testDue(bench)
+    testOutbox(bench)
     testPackages(bench)
     testPurchases(bench)
+    testAnonymity(bench)
   })
 }
 

@@ -1,4 +1,4 @@
-import { memoryStore } from '../../adapters/memory-store.js'
+import { memoryStore } from '../../adapters/memory/store.js'
 import { type ClawbackPolicy, CreditService } from '../../src/index.js'
 import type { AccountHistory } from '../../src/ledger/audit.js'
 import type { Purchase } from '../../src/ledger/purchase.js'
@@ -27,7 +27,7 @@ export async function openCheckout({ credits: creditAmount, price, policy = 'deb
     },
     history: async (): Promise<AccountHistory | undefined> => {
       const found: AccountHistory[] = []
-      await store.scanAccounts(BUYER, (history) => found.push(history))
+      await store.scanAccounts({ userId: BUYER }, (history) => found.push(history))
       return found[0]
     },
   }

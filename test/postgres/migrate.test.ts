@@ -14,7 +14,8 @@ import { StoreNotConfiguredError } from '../../src/errors.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 
 const EVERY_NUMBER = MIGRATIONS.map(({ number }) => number)
-const EVERY_NAME = [...Object.values(TABLE_NAMES), 'credit_migrations'].sort()
+const REPORTS = ['allocations', 'breakage', 'outstanding', 'revenue', 'usage_by_source'].map((name) => `credit_${name}`)
+const EVERY_NAME = [...Object.values(TABLE_NAMES), ...REPORTS, 'credit_migrations'].sort()
 
 let database: TestDatabase
 let admin: Client
@@ -33,7 +34,7 @@ afterEach(async () => {
 })
 
 describe('migrate', () => {
-  it('makes every table and the view in a schema of its own, and tells what it did', async () => {
+  it('makes every table and view in a schema of its own, and tells what it did', async () => {
     expect(await migrate(database.url)).toEqual({ applied: EVERY_NUMBER, schema: 'creditkit' })
     expect(await relations('creditkit')).toEqual(EVERY_NAME)
     expect(await relations('public')).toEqual([])

@@ -11,7 +11,7 @@ export async function overspendFaults(
 ): Promise<{ faults: string[]; outcomes: RaceOutcome[] }> {
   const userId = `hot-${randomUUID()}`
   await credits.addCredits(userId, 100, 'calling', 'For 10 of 32')
-  const calls = Array.from({ length: 32 }, () => ({ operation: 'deduct', userId, amount: 10 }) as const)
+  const calls = Array.from({ length: 32 }, () => ({ operation: 'deduct', input: { userId, amount: 10 } }) as const)
   const outcomes = await racers.race(url, calls, options)
   const { succeeded, codes } = tally(outcomes)
   const faults: string[] = []

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { postgresStore } from '../../adapters/postgres/index.js'
 import { CreditService } from '../../src/index.js'
-import type { RaceCall, RaceJob, RaceOutcome } from './racers.js'
+import { RACE_OPTIONS, type RaceCall, type RaceJob, type RaceOutcome } from './racers.js'
 
 /*
  * One of the processes that race: several clients on a pool of their own. Warms its connections, then waits for the
@@ -23,7 +23,7 @@ async function prepare({ url, unlocked, clients }: RaceJob): Promise<'ready'> {
     await service?.pool.end()
     const pool = new pg.Pool({ connectionString: url, max: clients })
     const store = postgresStore(unlocked ? withoutLocks(pool) : pool)
-    service = { url, unlocked, pool, credits: new CreditService({ store, cache: null }) }
+    service = { url, unlocked, pool, credits: new CreditService({ ...RACE_OPTIONS, store, cache: null }) }
   }
   const { pool } = service
   await Promise.all(Array.from({ length: clients }, () => pool.query('select pg_sleep(0.01)')))
@@ -38,17 +38,45 @@ async function runAll(calls: RaceCall[]): Promise<RaceOutcome[]> {
 
 async function runOne(credits: CreditService, call: RaceCall): Promise<RaceOutcome> {
   try {
-    const { id, replayed } =
-      'transactionId' in call
-        ? await credits.refundCredits(call)
-        : call.operation === 'add'
-          ? await credits.addCredits({ ...call, creditType: 'calling', description: 'Race' })
-          : await credits.deductCredits({ ...call, creditType: 'calling', description: 'Race' })
-    return { ok: true, id, replayed }
+    return { ok: true, ...(await perform(credits, call)) }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     return { ok: false, code }
   }
+}
+
+const CALL = { creditType: 'calling', description: 'Race' } as const
+
+async function perform(credits: CreditService, call: RaceCall): Promise<{ id: string; replayed: boolean }> {
+  switch (call.operation) {
+    case 'add':
+      return shown(await credits.addCredits({ ...call.input, ...CALL }))
+    case 'deduct':
+      return shown(await credits.deductCredits({ ...call.input, ...CALL }))
+    case 'refund':
+      return shown(await credits.refundCredits(call.input))
+    case 'hold':
+      return shown(await credits.holdCredits({ ...call.input, ...CALL }))
+    case 'capture':
+      return shown(await credits.captureHold(call.input))
+    case 'release':
+      return shown(await credits.releaseHold(call.input))
+    case 'transfer':
+      return shown((await credits.transferCredits({ ...call.input, ...CALL })).from)
+    case 'deductMany': {
+      const [first] = await credits.deductMany(call.input.map((item) => ({ ...item, ...CALL })))
+      return shown(first ?? { id: '', replayed: false })
+    }
+    case 'runDue': {
+      const { accounts, failed } = await credits.runDue(call.input)
+      if (failed > 0) throw new Error(`runDue could not reach ${failed} accounts`)
+      return { id: String(accounts), replayed: false }
+    }
+  }
+}
+
+function shown({ id, replayed }: { id: string; replayed: boolean }): { id: string; replayed: boolean } {
+  return { id, replayed }
 }
 
 /** The negative control: a pool whose statements have lost their row locks, and are the same otherwise. */

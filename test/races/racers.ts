@@ -10,10 +10,34 @@ export interface RaceJob {
   clients: number
 }
 
-export type RaceCall =
-  { operation: 'add' | 'deduct'; userId: string; amount: number; idempotencyKey?: string } | { transactionId: string }
+interface Amount {
+  userId: string
+  amount: number
+  idempotencyKey?: string
+}
 
+/** What callers can race for, and with what. All in credits of type `calling`. */
+export interface RaceInputs {
+  add: Amount
+  deduct: Amount
+  refund: { transactionId: string }
+  hold: Amount
+  capture: { holdId: string }
+  release: { holdId: string }
+  transfer: { fromUserId: string; toUserId: string; amount: number }
+  deductMany: Amount[]
+  runDue: Record<string, never>
+}
+
+export type RaceCall = { [K in keyof RaceInputs]: { operation: K; input: RaceInputs[K] } }[keyof RaceInputs]
+
+/** `id`: of what was written; of `runDue`, how many accounts were swept. */
 export type RaceOutcome = { ok: true; id: string; replayed: boolean } | { ok: false; code: string }
+
+/** The same in all processes. */
+export const RACE_OPTIONS = {
+  plans: { daily: { grants: [{ creditType: 'calling', amount: 5, every: 'day' }] } },
+} as const
 
 export interface Racers {
   /** Deal the calls out to all processes, and run everything at one instant. */

@@ -33,7 +33,8 @@ describe('32 clients in 4 processes', () => {
     const users = callers(3, () => `hot-${randomUUID()}`)
     for (const userId of users) await credits.addCredits(userId, 96, 'calling', 'Half of what is asked for')
     const calls = callers(288, (index): RaceCall => {
-      return { operation: 'deduct', userId: users[index % 3] ?? '', amount: 1 + (Math.floor(index / 3) % 3) }
+      const input = { userId: users[index % 3] ?? '', amount: 1 + (Math.floor(index / 3) % 3) }
+      return { operation: 'deduct', input }
     })
     const { codes } = tally(await racers.race(database.url, calls))
     expect(Object.keys(codes)).toEqual(['INSUFFICIENT_CREDITS'])
@@ -47,7 +48,7 @@ describe('32 clients in 4 processes', () => {
     const userId = `keyed-${randomUUID()}`
     await credits.addCredits(userId, 1000, 'calling', 'Welcome')
     for (const idempotencyKey of callers(20, (index) => `job-${index}`)) {
-      const calls = callers(32, () => ({ operation: 'deduct', userId, amount: 7, idempotencyKey }) as const)
+      const calls = callers(32, () => ({ operation: 'deduct', input: { userId, amount: 7, idempotencyKey } }) as const)
       const outcomes = await racers.race(database.url, calls)
       expect(tally(outcomes)).toEqual({ succeeded: 32, codes: {} })
       expect(new Set(outcomes.map((outcome) => outcome.ok && outcome.id)).size).toBe(1)
@@ -61,7 +62,7 @@ describe('32 clients in 4 processes', () => {
     const userId = `keyed-${randomUUID()}`
     await credits.addCredits(userId, 1000, 'calling', 'Welcome')
     const calls = callers(32, (index) => {
-      return { operation: 'deduct', userId, amount: 1 + index, idempotencyKey: 'job' } as const
+      return { operation: 'deduct', input: { userId, amount: 1 + index, idempotencyKey: 'job' } } as const
     })
     const outcomes = await racers.race(database.url, calls)
     expect(tally(outcomes)).toEqual({ succeeded: 1, codes: { IDEMPOTENCY_CONFLICT: 31 } })
@@ -70,7 +71,7 @@ describe('32 clients in 4 processes', () => {
 
   it('make one account when all of them are the first', async () => {
     for (const userId of callers(10, () => `new-${randomUUID()}`)) {
-      const calls = callers(32, () => ({ operation: 'add', userId, amount: 1 }) as const)
+      const calls = callers(32, () => ({ operation: 'add', input: { userId, amount: 1 } }) as const)
       expect(tally(await racers.race(database.url, calls))).toEqual({ succeeded: 32, codes: {} })
       expect(await credits.getBalance(userId, 'calling')).toBe(32)
       expect(await credits.verify({ userId })).toEqual({ accounts: 1, violations: [] })
@@ -84,7 +85,9 @@ describe('32 clients in 4 processes', () => {
     for (const amount of callers(16, (index) => 1 + (index % 5))) {
       uses.push(await credits.deductCredits(userId, amount, 'calling', 'Use'))
     }
-    const calls = callers(16 * 32, (index) => ({ transactionId: uses[index % 16]?.id ?? '' }))
+    const calls = callers(16 * 32, (index): RaceCall => {
+      return { operation: 'refund', input: { transactionId: uses[index % 16]?.id ?? '' } }
+    })
     const outcomes = await racers.race(database.url, calls)
     expect(tally(outcomes)).toEqual({ succeeded: 16, codes: { ALREADY_REFUNDED: 16 * 31 } })
     expect(await credits.getBalance(userId, 'calling')).toBe(160)

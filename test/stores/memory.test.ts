@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { memoryStore } from '../../adapters/memory-store.js'
+import { memoryStore } from '../../adapters/memory/store.js'
 import { CreditService, InvalidInputError } from '../../src/index.js'
 import { testCreditStore } from '../conformance/index.js'
 

@@ -21,6 +21,7 @@ export function lazyDatabase(open: () => Promise<SqlDatabase>): SqlDatabase {
   return {
     query: async (text, values) => (await opened()).query(text, values),
     transaction: async (work, options) => (await opened()).transaction(work, options),
+    hostTransaction: async (work) => (await opened()).hostTransaction(work),
     close: () => {
       closing ??= (async () => {
         // A failed opening left nothing to close; whoever asked for it got its error.

@@ -12,17 +12,19 @@ import {
   type SqlValue,
 } from '../sql-database.js'
 import { translateSqlError } from '../sql-errors.js'
+import { nodePostgresHandles, type NodePostgresQueries } from './drizzle-handles.js'
 import { lazyDatabase } from './lazy.js'
 
 /** The part of a `pg` Pool we use; pools of Neon and Vercel have it, too. */
 export interface NodePostgresPool {
   connect(): Promise<NodePostgresClient>
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'acquire', listener: (client: NodePostgresClient) => void): unknown
   options?: { connectionTimeoutMillis?: number | undefined }
 }
 
 export interface NodePostgresClient {
-  query(query: NodePostgresQuery): Promise<NodePostgresResult | NodePostgresResult[]>
+  query(query: NodePostgresQuery, values?: unknown[]): Promise<NodePostgresResult | NodePostgresResult[]>
   on(event: 'error', listener: (error: Error) => void): unknown
   /** With an error, the connection is closed instead of going back to the pool. */
   release(error?: Error | boolean): void
@@ -64,9 +66,28 @@ const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000
  */
 export function nodePostgresDatabase(pool: NodePostgresPool, options: NodePostgresOptions = {}): SqlDatabase {
   listenForErrors(pool)
+  // Also of clients that Drizzle checks out of the host's pool, to run a transaction of ours.
+  pool.on('acquire', listenForErrors)
   const { prepare = true, statementTimeoutMs = ANSWER_TIMEOUT_MS, commitTimeoutMs = STATEMENT_TIMEOUT_MS } = options
   const connectTimeoutMs = options.connectTimeoutMs ?? (pool.options?.connectionTimeoutMillis || CONNECT_TIMEOUT_MS)
   const statements = { prepare, timeoutMs: statementTimeoutMs }
+
+  async function inTransaction<T>(work: (connection: Connection) => Promise<T>, snapshot: boolean): Promise<T> {
+    const client = await checkOut(pool, connectTimeoutMs)
+    const connection = watched(client, statements)
+    let result: T
+    try {
+      await connection.query(beginStatement(snapshot), [])
+      result = await work(connection)
+      // Only when `work` swallowed it: nothing more may be sent, least of all COMMIT.
+      if (connection.lost !== undefined) throw connection.lost
+    } catch (error) {
+      await rollback(client, connection.lost !== undefined, statementTimeoutMs)
+      throw error
+    }
+    await commit(client, commitTimeoutMs)
+    return result
+  }
 
   return {
     // Not `pool.query()`, which closes the connection after every error, also after a unique violation.
@@ -82,21 +103,11 @@ export function nodePostgresDatabase(pool: NodePostgresPool, options: NodePostgr
       }
     },
 
-    transaction: async <T>(work: (tx: SqlExecutor) => Promise<T>, { snapshot = false } = {}) => {
-      const client = await checkOut(pool, connectTimeoutMs)
-      const connection = watched(client, statements)
-      let result: T
-      try {
-        await connection.query(beginStatement(snapshot), [])
-        result = await work(connection)
-        // Only when `work` swallowed it: nothing more may be sent, least of all COMMIT.
-        if (connection.lost !== undefined) throw connection.lost
-      } catch (error) {
-        await rollback(client, connection.lost !== undefined, statementTimeoutMs)
-        throw error
-      }
-      await commit(client, commitTimeoutMs)
-      return result
+    transaction: (work, { snapshot = false } = {}) => inTransaction(work, snapshot),
+
+    hostTransaction: async (work) => {
+      const handle = await nodePostgresHandles()
+      return inTransaction((connection) => work(handle(connection.forDrizzle)), false)
     },
 
     close: async () => {},
@@ -202,7 +213,11 @@ async function run(
  * it would lift a shorter one of the host's. After this error the connection must be closed.
  */
 function ask(client: NodePostgresClient, query: NodePostgresQuery, timeoutMs: number) {
-  return inTime(client.query(query), timeoutMs, () => new Error(`Query read timeout: no answer within ${timeoutMs} ms`))
+  return answerInTime(client.query(query), timeoutMs)
+}
+
+function answerInTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  return inTime(answer, timeoutMs, () => new Error(`Query read timeout: no answer within ${timeoutMs} ms`))
 }
 
 /** What `promise` settles to, or `late` when it takes longer. Then its own outcome is nobody's business any more. */
@@ -219,19 +234,28 @@ function lastRows(result: NodePostgresResult | NodePostgresResult[]): SqlRow[] {
   return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? []
 }
 
-/** Runs statements on one client and remembers the error after which it can't be used any more. */
-function watched(client: NodePostgresClient, statements: Statements): SqlExecutor & { lost: Error | undefined } {
-  return {
-    lost: undefined,
-    async query(text, values) {
-      try {
-        return await run(client, text, values, statements)
-      } catch (error) {
-        if (unusableAfter(error)) this.lost ??= error instanceof Error ? error : new Error('Connection lost')
-        throw error
-      }
-    },
+/** One client, with the error after which it can't be used any more. */
+interface Connection extends SqlExecutor {
+  lost: Error | undefined
+  /** For the host's own statements, which it sends through Drizzle, and ours among them. */
+  forDrizzle: NodePostgresQueries
+}
+
+function watched(client: NodePostgresClient, statements: Statements): Connection {
+  const watch = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer
+    } catch (error) {
+      if (unusableAfter(error)) connection.lost ??= error instanceof Error ? error : new Error('Connection lost')
+      throw error
+    }
   }
+  const connection: Connection = {
+    lost: undefined,
+    query: (text, values) => watch(run(client, text, values, statements)),
+    forDrizzle: { query: (query, values) => watch(answerInTime(client.query(query, values), statements.timeoutMs)) },
+  }
+  return connection
 }
 
 async function rollback(client: NodePostgresClient, lost: boolean, timeoutMs: number): Promise<void> {

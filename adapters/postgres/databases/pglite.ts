@@ -11,6 +11,9 @@ import {
   type SqlValue,
 } from '../sql-database.js'
 import { sqlStateOf, translateSqlError } from '../sql-errors.js'
+import { begunInTime, TURN_TIMEOUT_MS } from './begun-in-time.js'
+import { pgliteHandle } from './drizzle-handles.js'
+import { inDrizzleTransaction } from './drizzle-transaction.js'
 import { lazyDatabase } from './lazy.js'
 
 /** The part of a PGlite instance we use. The methods with an underscore are public, too: its own plug-ins call them. */
@@ -53,28 +56,20 @@ export interface PGliteOptions {
  * A statement is parsed and planned once and then only bound and executed, five times faster than `query()`.
  */
 export function pgliteDatabase(pglite: PGliteInstance, options: PGliteOptions = {}): SqlDatabase {
-  const { turnTimeoutMs = 10_000 } = options
+  const { turnTimeoutMs = TURN_TIMEOUT_MS } = options
   const statements = preparedStatements(pglite)
 
   /** The turn on the connection. Rejects when it does not come in time, or when the instance was closed meanwhile. */
   const exclusively = async <T>(work: () => Promise<T>): Promise<T> => {
     await pglite._checkReady()
-    return new Promise<T>((resolve, reject) => {
-      let late: UnavailableError | undefined
-      // Keeps a script alive while the call is pending, so that it ends with this error and not without one.
-      const timer = setTimeout(() => {
-        late = turnNeverCame(turnTimeoutMs)
-        reject(late)
-      }, turnTimeoutMs)
-      const turn = pglite._runExclusiveTransaction(async () => {
-        clearTimeout(timer)
-        // The queue can't be left, so the turn comes all the same, but the caller was told that nothing was written.
-        if (late) throw late
+    const run = (begun: () => void): Promise<T> =>
+      pglite._runExclusiveTransaction(async () => {
+        // The queue can't be left, so a turn that is late comes all the same, but the caller was told: nothing written.
+        begun()
         await pglite._checkReady()
         return work()
       })
-      turn.then(resolve, reject)
-    })
+    return begunInTime(run, turnTimeoutMs, turnNeverCame)
   }
 
   return {
@@ -98,6 +93,12 @@ export function pgliteDatabase(pglite: PGliteInstance, options: PGliteOptions = 
         if (tag === 'ROLLBACK') throw new RolledBack()
         return result
       }),
+
+    hostTransaction: async (work) => {
+      const drizzle = await pgliteHandle(pglite)
+      await pglite._checkReady()
+      return inDrizzleTransaction(drizzle, work, { turnTimeoutMs })
+    },
 
     close: async () => {},
   }

@@ -10,16 +10,25 @@ import {
   type SqlValue,
 } from '../sql-database.js'
 import { sqlStateOf, translateSqlError } from '../sql-errors.js'
+import { begunInTime, TURN_TIMEOUT_MS } from './begun-in-time.js'
+import { postgresJsHandles } from './drizzle-handles.js'
+import { neverBegan } from './drizzle-transaction.js'
+import { drizzleQueries, type RawTransaction, type Watch } from './postgres-js-rows.js'
 
 /** The part of a postgres.js `sql` function we use. */
 export interface PostgresJsSql extends PostgresJsStatements {
-  begin(options: string, work: (tx: PostgresJsStatements) => Promise<unknown>): Promise<unknown>
+  begin(options: string, work: (tx: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
   options?: { transform?: { column?: { from?: ((name: string) => string) | undefined } } }
 }
 
 interface PostgresJsStatements {
-  unsafe(text: string, values?: SqlValue[], options?: object): PromiseLike<PostgresJsResult>
+  unsafe(text: string, values?: SqlValue[], options?: object): PostgresJsQuery
 }
+
+/** Has a `state` once it has been given to a connection; before, `cancel` takes it back. */
+type PostgresJsQuery = PromiseLike<PostgresJsResult> & { state?: unknown; cancel?(): unknown }
+
+type PostgresJsTransaction = PostgresJsStatements & RawTransaction
 
 /** Rows; or, for a text of several statements, a list of such results. */
 type PostgresJsResult = readonly (SqlRow | readonly SqlRow[])[]
@@ -27,6 +36,8 @@ type PostgresJsResult = readonly (SqlRow | readonly SqlRow[])[]
 export interface PostgresJsOptions {
   /** Named prepared statements. Default true; false behind a transaction pooler. The client's own `false` wins. */
   prepare?: boolean | undefined
+  /** How long to wait for a connection and BEGIN, in milliseconds. Default 10 000. */
+  turnTimeoutMs?: number | undefined
   /** How long COMMIT may go unanswered, in milliseconds. Default 15 000. */
   commitTimeoutMs?: number | undefined
 }
@@ -37,7 +48,7 @@ export interface PostgresJsOptions {
  * @throws {StoreNotConfiguredError} The client renames columns (`transform`), so our rows would come back changed.
  */
 export function postgresJsDatabase(sql: PostgresJsSql, options: PostgresJsOptions = {}): SqlDatabase {
-  const { prepare = true, commitTimeoutMs = STATEMENT_TIMEOUT_MS } = options
+  const { prepare = true, commitTimeoutMs = STATEMENT_TIMEOUT_MS, turnTimeoutMs = TURN_TIMEOUT_MS } = options
   const renamed = sql.options?.transform?.column?.from?.('user_id') ?? 'user_id'
   if (renamed !== 'user_id') {
     throw new StoreNotConfiguredError(
@@ -45,21 +56,53 @@ export function postgresJsDatabase(sql: PostgresJsSql, options: PostgresJsOption
     )
   }
 
-  return {
-    query: async (text, values) => rowsOf(await sql.unsafe(text, [...values], { prepare })),
-
-    transaction: async <T>(work: (tx: SqlExecutor) => Promise<T>, { snapshot = false } = {}) => {
+  const inTransaction = <T>(work: (connection: Connection) => Promise<T>, snapshot: boolean): Promise<T> => {
+    const run = async (begun: () => void): Promise<T> => {
       for (let attempt = 1; ; attempt += 1) {
-        const transaction = new Transaction(work, { snapshot, prepare, commitTimeoutMs })
+        const transaction = new Transaction(work, { snapshot, commitTimeoutMs, begun })
         try {
           return await transaction.run(sql)
         } catch (error) {
           if (attempt === STALE_ANSWERS || transaction.entered || !isStaleAnswer(error)) throw error
         }
       }
+    }
+    return begunInTime(run, turnTimeoutMs, neverBegan)
+  }
+
+  return {
+    query: async (text, values) => rowsOf(await sentInTime(sql.unsafe(text, [...values], { prepare }), turnTimeoutMs)),
+
+    transaction: (work, { snapshot = false } = {}) =>
+      inTransaction(({ tx, watch }) => {
+        const query: SqlExecutor['query'] = async (text, values) =>
+          rowsOf(await watch(() => tx.unsafe(text, [...values], { prepare })))
+        return work({ query })
+      }, snapshot),
+
+    hostTransaction: async (work) => {
+      const handle = await postgresJsHandles()
+      return inTransaction(({ tx, watch }) => work(handle(drizzleQueries(tx, watch))), false)
     },
 
     close: async () => {},
+  }
+}
+
+/** A statement's answer; one that no connection has taken in time is taken back, and surely was not sent. */
+async function sentInTime(query: PostgresJsQuery, timeoutMs: number): Promise<PostgresJsResult> {
+  let late: Error | undefined
+  const timer = setTimeout(() => {
+    if (query.state !== undefined && query.state !== null) return
+    late = neverBegan(timeoutMs)
+    query.cancel?.()
+  }, timeoutMs)
+  try {
+    return await query
+  } catch (error) {
+    throw late ?? error
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -72,6 +115,12 @@ const STALE_ANSWERS = 10
 
 function isStaleAnswer(error: unknown): boolean {
   return ['57P01', '57P02'].includes(sqlStateOf(error) ?? '')
+}
+
+/** One connection in a transaction. Statements go through `watch`, which sends nothing once the connection is lost. */
+interface Connection {
+  tx: PostgresJsTransaction
+  watch: Watch
 }
 
 /**
@@ -91,8 +140,8 @@ class Transaction<T> {
   })
 
   constructor(
-    private readonly work: (tx: SqlExecutor) => Promise<T>,
-    private readonly options: { snapshot: boolean; prepare: boolean; commitTimeoutMs: number },
+    private readonly work: (connection: Connection) => Promise<T>,
+    private readonly options: { snapshot: boolean; commitTimeoutMs: number; begun: () => void },
   ) {}
 
   async run(sql: PostgresJsSql): Promise<T> {
@@ -100,9 +149,10 @@ class Transaction<T> {
     let failure: { error: unknown } | undefined
 
     const begun = sql.begin(`isolation level ${isolationLevel(this.options.snapshot)}`, async (tx) => {
+      this.options.begun()
       this.entered = true
       try {
-        const result = await this.work(this.#executor(tx))
+        const result = await this.work(this.#connection(tx))
         outcome = { result }
       } catch (error) {
         failure = { error }
@@ -130,19 +180,19 @@ class Transaction<T> {
     return outcome.result
   }
 
-  #executor(tx: PostgresJsStatements): SqlExecutor {
-    const query: SqlExecutor['query'] = async (text, values) => {
+  #connection(tx: PostgresJsTransaction): Connection {
+    const watch: Watch = async (run) => {
       if (this.#isLost) throw this.#lost
       try {
-        return rowsOf(await tx.unsafe(text, [...values], { prepare: this.options.prepare }))
+        return await run()
       } catch (error) {
         if (isLoss(error)) this.#lose(error)
         throw error
       }
     }
     // Not awaited: it travels together with the first statement. Failing, it fails the transaction.
-    query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`, []).catch(() => {})
-    return { query }
+    watch(() => tx.unsafe(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`)).catch(() => {})
+    return { tx, watch }
   }
 
   #lose(error: unknown): void {

@@ -12,7 +12,8 @@ import {
   uuid,
   type PgViewWithSelection,
 } from 'drizzle-orm/pg-core'
-import type { Allocation, GrantSource } from '../../../src/ledger/grant.js'
+import type { Allocation, GrantAllocation, GrantSource } from '../../../src/ledger/grant.js'
+import type { HoldStatus } from '../../../src/ledger/hold.js'
 import type { JsonObject, TransactionType } from '../../../src/ledger/transaction.js'
 import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
@@ -62,7 +63,7 @@ export function ledgerTables<S extends string | undefined, P extends string, U e
     select g.id, g.user_id, g.credit_type, g.amount,
       case when a.head_grant_id = g.id then a.head_remaining else g.remaining end as remaining,
       g.held, g.shortfall, g.written_off, g.open, g.effective_at, g.expires_at, g.priority, g.source,
-      g.paid_amount, g.currency, g.purchase_id, g.voided_at, g.seq, g.created_at
+      g.paid_amount, g.currency, g.purchase_id, g.schedule_id, g.voided_at, g.noticed_at, g.seq, g.created_at
     from ${creditGrants} g
     join ${userCredits} a on a.user_id = g.user_id and a.credit_type = g.credit_type
     where g.open`)
@@ -109,6 +110,7 @@ function userCreditsColumns<U extends UserIdColumn>(userId: U) {
     headRemaining: credits('head_remaining').notNull(),
     seq: credits('seq').notNull(),
     version: credits('version').notNull(),
+    lastCredit: credits('last_credit').notNull(),
     alertFloor: credits('alert_floor'),
     nextDueAt: moment('next_due_at'),
     createdAt: moment('created_at').notNull(),
@@ -167,9 +169,11 @@ function creditGrantsColumns<U extends UserIdColumn>(userId: U) {
     effectiveAt: moment('effective_at'),
     expiresAt: moment('expires_at'),
     voidedAt: moment('voided_at'),
+    noticedAt: moment('noticed_at'),
     createdAt: moment('created_at').notNull(),
     id: uuid('id').notNull(),
     purchaseId: uuid('purchase_id'),
+    scheduleId: uuid('schedule_id'),
     priority: integer('priority').notNull(),
     open: boolean('open').notNull(),
     userId,
@@ -189,13 +193,13 @@ function creditHoldsColumns<U extends UserIdColumn>(userId: U) {
     id: uuid('id').notNull(),
     userId,
     creditType: text('credit_type').notNull(),
-    status: text('status').notNull(),
-    description: text('description'),
+    status: text('status').$type<HoldStatus>().notNull(),
+    description: text('description').notNull(),
     referenceId: text('reference_id'),
     referenceType: text('reference_type'),
     actor: text('actor'),
     metadata: jsonb('metadata').$type<JsonObject>(),
     request: jsonb('request').$type<JsonObject>(),
-    allocations: jsonb('allocations').$type<Allocation[]>().notNull(),
+    allocations: jsonb('allocations').$type<GrantAllocation[]>().notNull(),
   }
 }

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, jsonb, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import type { GrantSource } from '../../../src/ledger/grant.js'
+import type { Rhythm } from '../../../src/ledger/period.js'
+import type { Schedule } from '../../../src/ledger/schedule.js'
 import type { JsonObject } from '../../../src/ledger/transaction.js'
 import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
@@ -29,6 +31,7 @@ export function recurringTables<S extends string | undefined, P extends string, 
     ]),
     creditSchedules: table(`${prefix}credit_schedules` as const, creditSchedulesColumns(userId()), (t) => [
       primaryKey({ name: `${prefix}credit_schedules_pkey`, columns: [t.userId, t.id] }),
+      index(`${prefix}credit_schedules_account`).on(t.userId, t.creditType),
       index(`${prefix}credit_schedules_next`)
         .on(t.nextAt)
         .where(sql`status = 'active'`),
@@ -72,9 +75,9 @@ function creditSchedulesColumns<U extends UserIdColumn>(userId: U) {
   return {
     amount: credits('amount').notNull(),
     rolloverMax: credits('rollover_max'),
+    periodGranted: credits('period_granted').notNull(),
     anchorAt: moment('anchor_at').notNull(),
-    nextAt: moment('next_at'),
-    endsAt: moment('ends_at'),
+    nextAt: moment('next_at').notNull(),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
     id: uuid('id').notNull(),
@@ -82,11 +85,10 @@ function creditSchedulesColumns<U extends UserIdColumn>(userId: U) {
     userId,
     creditType: text('credit_type').notNull(),
     plan: text('plan').notNull(),
-    every: text('every').notNull(),
+    every: text('every').$type<Rhythm>().notNull(),
     source: text('source').$type<GrantSource>().notNull(),
-    status: text('status').notNull(),
+    status: text('status').$type<Schedule['status']>().notNull(),
     subscriptionId: text('subscription_id'),
-    metadata: jsonb('metadata').$type<JsonObject>(),
   }
 }
 

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, date, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import type { EventKind } from '../../../src/ledger/event.js'
 import type { JsonObject, TransactionType } from '../../../src/ledger/transaction.js'
 import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
@@ -23,15 +24,15 @@ export function supportTables<S extends string | undefined, P extends string, U 
     ]),
     creditOutbox: table(`${prefix}credit_outbox` as const, creditOutboxColumns(userId()), (t) => [
       primaryKey({ name: `${prefix}credit_outbox_pkey`, columns: [t.userId, t.id] }),
+      index(`${prefix}credit_outbox_account`)
+        .on(t.userId, t.creditType, t.seq, t.position)
+        .where(sql`parked_at is null`),
       index(`${prefix}credit_outbox_next`)
         .on(t.nextAttemptAt)
         .where(sql`parked_at is null`),
     ]),
     creditLimitWindows: table(`${prefix}credit_limit_windows` as const, creditLimitWindowsColumns(userId()), (t) => [
-      primaryKey({
-        name: `${prefix}credit_limit_windows_pkey`,
-        columns: [t.userId, t.creditType, t.limitName, t.windowStart],
-      }),
+      primaryKey({ name: `${prefix}credit_limit_windows_pkey`, columns: [t.userId, t.creditType, t.limitName] }),
     ]),
     creditUsageDaily: table(`${prefix}credit_usage_daily` as const, creditUsageDailyColumns(userId()), (t) => [
       primaryKey({
@@ -63,10 +64,11 @@ function creditOutboxColumns<U extends UserIdColumn>(userId: U) {
     parkedAt: moment('parked_at'),
     createdAt: moment('created_at').notNull(),
     id: uuid('id').notNull(),
+    position: integer('position').notNull(),
     attempts: integer('attempts').notNull(),
     userId,
     creditType: text('credit_type').notNull(),
-    kind: text('kind').notNull(),
+    kind: text('kind').$type<EventKind>().notNull(),
     payload: jsonb('payload').$type<JsonObject>().notNull(),
   }
 }

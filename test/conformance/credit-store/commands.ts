@@ -1,10 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { InsufficientCreditsError } from '../../../src/errors.js'
-import type { AccountState } from '../../../src/ledger/posting.js'
-import type { Decision, State } from '../../../src/ledger/decision.js'
-import { type Bench, adding, DAY, deducting, later, newCommand, run, stoppedClock } from './bench.js'
-
-const NOTHING: Decision<null> = { result: null, main: null, accounts: [] }
+import type { Account, AccountKey } from '../../../src/ledger/account.js'
+import type { State } from '../../../src/ledger/decision.js'
+import type { StateQuery } from '../../../src/ports/store.js'
+import {
+  accountStateOf,
+  type Bench,
+  adding,
+  DAY,
+  deducting,
+  later,
+  newCommand,
+  NOTHING,
+  run,
+  stateOf,
+  stoppedClock,
+} from './bench.js'
 
 export function testCommands(bench: Bench): void {
   const newAccount = async () => ({ userId: await bench.newUser(), creditType: 'calling' })
@@ -130,11 +141,9 @@ export function testCommands(bench: Bench): void {
       for (const amount of [3, 4]) await credits.refundCredits({ transactionId: used.id, amount })
       const foreign = await credits.addCredits(other.userId, 10, 'calling', 'Welcome')
       const load = { grants: { covering: 0 }, transactions: [foreign.id, used.id] }
-      await run(bench.store, newCommand([key], { load }), ({ transactions }) => {
-        expect(transactions.map(({ transaction }) => transaction.id)).toEqual([used.id])
-        expect(transactions[0]?.related.map(({ amount }) => amount)).toEqual([3, 4])
-        return NOTHING
-      })
+      const { transactions } = await stateOf(bench.store, newCommand([key], { load }))
+      expect(transactions.map(({ transaction }) => transaction.id)).toEqual([used.id])
+      expect(transactions[0]?.related.map(({ amount }) => amount)).toEqual([3, 4])
     })
   })
 
@@ -155,23 +164,14 @@ export function testCommands(bench: Bench): void {
       return { clock, key, used, ids }
     }
 
-    async function load(
-      key: { userId: string; creditType: string },
-      now: Date,
-      load: Parameters<typeof newCommand>[1],
-    ) {
-      let seen: AccountState | undefined
-      await run(bench.store, newCommand([key], { now, ...load }), ({ accounts: [state] }) => {
-        seen = state
-        return NOTHING
-      })
-      if (seen === undefined) throw new Error('the account was not loaded')
-      return { ...seen, ids: seen.grants.map(({ id }) => id) }
+    async function load(key: AccountKey, now: Date, load: StateQuery) {
+      const state = await accountStateOf(bench.store, key, { now, load })
+      return { ...state, ids: state.grants.map(({ id }) => id) }
     }
 
     it('cover what it asked for, and one more when they cover it exactly', async () => {
       const { clock, key, ids } = await fiveGrants()
-      const covering = async (n: number) => load(key, clock.now(), { load: { grants: { covering: n } } })
+      const covering = async (n: number) => load(key, clock.now(), { grants: { covering: n } })
       expect((await covering(9)).ids).toContain(ids.first)
       for (const n of [10, 11, 20, 1000])
         expect((await covering(n)).ids).toEqual(expect.arrayContaining([ids.first, ids.second]))
@@ -179,7 +179,7 @@ export function testCommands(bench: Bench): void {
 
     it('always hold those that have ended, and the one in use', async () => {
       const { clock, key, ids } = await fiveGrants()
-      const { ids: seen, usable, nextDueAt } = await load(key, clock.now(), { load: { grants: { covering: 0 } } })
+      const { ids: seen, usable, nextDueAt } = await load(key, clock.now(), { grants: { covering: 0 } })
       expect(seen).toEqual(expect.arrayContaining([ids.ended, ids.first]))
       expect(usable).toBe(20)
       expect(nextDueAt).toEqual(later(clock, 3 * DAY))
@@ -187,28 +187,26 @@ export function testCommands(bench: Bench): void {
 
     it('are all open ones, or closed ones too, where it asks for them', async () => {
       const { clock, key, ids } = await fiveGrants()
-      const open = await load(key, clock.now(), { load: { grants: 'open' } })
+      const open = await load(key, clock.now(), { grants: 'open' })
       expect(open.ids).toEqual(expect.arrayContaining([ids.ended, ids.first, ids.second, ids.scheduled]))
-      const every = await load(key, clock.now(), { load: { grants: 'every', history: true } })
+      const every = await load(key, clock.now(), { grants: 'every', history: true })
       expect([...every.ids].sort()).toEqual(Object.values(ids).sort())
       expect(every.history?.transactions.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6])
-      expect(every.history?.heldByHolds).toBe(0)
+      expect(every.history).toMatchObject({ holds: [], schedules: [] })
       expect(every.grants.find(({ id }) => id === ids.closed)).toMatchObject({ open: false, remaining: 0, amount: 10 })
       expect(every.grants.find(({ id }) => id === ids.first)).toMatchObject({ open: true, remaining: 10 })
     })
 
     it('hold those a loaded transaction touched, also closed ones', async () => {
       const { clock, key, ids, used } = await fiveGrants()
-      const { ids: seen } = await load(key, clock.now(), {
-        load: { grants: { covering: 0 }, transactions: [used.id] },
-      })
+      const { ids: seen } = await load(key, clock.now(), { grants: { covering: 0 }, transactions: [used.id] })
       expect(seen).toContain(ids.closed)
     })
   })
 
-  async function accountOf(key: { userId: string; creditType: string }) {
-    const found: AccountState['account'][] = []
-    await bench.store.scanAccounts(key.userId, ({ account }) => found.push(account))
+  async function accountOf(key: AccountKey) {
+    const found: Account[] = []
+    await bench.store.scanAccounts({ userId: key.userId }, ({ account }) => found.push(account))
     return found.find(({ creditType }) => creditType === key.creditType)
   }
 }

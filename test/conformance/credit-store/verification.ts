@@ -32,7 +32,7 @@ export function testVerification(bench: Bench): void {
       await credits.addCredits(userId, 1, 'scraping', 'One')
       expect((await credits.verify({ userId })).accounts).toBe(2)
       const seen = new Set<string>()
-      await bench.store.scanAccounts(null, ({ account }) => seen.add(account.userId))
+      await bench.store.scanAccounts({ userId: null }, ({ account }) => seen.add(account.userId))
       expect(seen.size).toBeGreaterThan(0)
       expect(seen).toContain(userId)
       expect(await credits.verify({ userId: await bench.newUser() })).toEqual({ accounts: 0, violations: [] })

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { BalanceCache } from '../src/ports/cache.js'
+import type { BalanceCache } from '../../src/ports/cache.js'
 
 export interface MemoryCacheOptions {
   /** How long a balance, or the memory that it was invalidated, is kept at most. Default 60. */

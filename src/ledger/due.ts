@@ -1,0 +1,39 @@
+import { endHold, isOverdue } from './hold.js'
+import type { Posting } from './posting.js'
+import { isDue, renewSchedule } from './schedule.js'
+
+/**
+ * Do what time has done to an account and nobody has written yet, in the order in which it happened: holds whose time
+ * ran out, grants that ended, periods of plans that began. The result does not depend on when, or how often, this runs.
+ */
+export function settleDue(posting: Posting): void {
+  for (let next = earliestDue(posting); next !== null; next = earliestDue(posting)) next.settle()
+}
+
+interface Due {
+  at: number
+  /** At the same moment: first holds, so that what they release can end; then grants; then new periods. */
+  rank: number
+  settle: () => unknown
+}
+
+function earliestDue(posting: Posting): Due | null {
+  const { now } = posting
+  const holds = posting.holds
+    .filter((hold) => isOverdue(hold, now))
+    .map((hold) => ({
+      at: hold.expiresAt.getTime(),
+      rank: 0,
+      settle: () => endHold(posting, hold, 'expired', hold.expiresAt),
+    }))
+  const grants = posting.endedGrants().map((grant) => ({
+    at: (grant.voidedAt ?? grant.expiresAt ?? now).getTime(),
+    rank: 1,
+    settle: () => posting.writeOff(grant.id, grant.remaining, grant.voidedAt ?? grant.expiresAt),
+  }))
+  const schedules = posting.schedules
+    .filter((schedule) => isDue(schedule, now))
+    .map((schedule) => ({ at: schedule.nextAt.getTime(), rank: 2, settle: () => renewSchedule(posting, schedule) }))
+  const all: Due[] = [...holds, ...grants, ...schedules]
+  return all.sort((a, b) => a.at - b.at || a.rank - b.rank)[0] ?? null
+}

@@ -1,0 +1,201 @@
+import type { AccountKey } from './account.js'
+import type { GrantSource } from './grant.js'
+import { periodIndex, periodStart, type Rhythm } from './period.js'
+import type { Posting } from './posting.js'
+
+/** Credits that come again and again, for as long as a plan lasts: the row of `credit_schedules`. */
+export interface Schedule extends AccountKey {
+  id: string
+  /** The plan it belongs to, by its name in the service's options. */
+  plan: string
+  /** Credits per period. */
+  amount: number
+  every: Rhythm
+  /** Unused credits that may stay when a period ends; 0: none do; null: all do. */
+  rolloverMax: number | null
+  source: GrantSource
+  priority: number
+  /** Periods are counted from here. */
+  anchorAt: Date
+  /** End of the running period; where the schedule has not begun, its beginning. */
+  nextAt: Date
+  /** Credits granted in the running period, by whichever plans: a change grants only what is missing. */
+  periodGranted: number
+  status: 'active' | 'ended'
+  /** Which of several plans at a time this is: a subscription's id; null: the user's own plan. */
+  subscriptionId: string | null
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** What a plan grants of one credit type in one rhythm. */
+export interface PlanGrant {
+  creditType: string
+  amount: number
+  every: Rhythm
+  rolloverMax: number | null
+  source: GrantSource
+  priority: number
+}
+
+/** Is something to be done about it? */
+export function isDue({ status, nextAt }: Schedule, now: Date): boolean {
+  return status === 'active' && nextAt.getTime() <= now.getTime()
+}
+
+/** Has one of its periods begun that has not ended? */
+function isRunning({ anchorAt, nextAt }: Schedule, now: Date): boolean {
+  return anchorAt <= now && nextAt > now
+}
+
+/** When its running period ends, whether or not its beginning has been written. */
+export function runningPeriodEnd(schedule: Schedule, now: Date): Date {
+  const { anchorAt, every, nextAt } = schedule
+  return isDue(schedule, now) ? periodStart(anchorAt, every, periodIndex(anchorAt, every, now) + 1) : nextAt
+}
+
+/** Go on to the next period, as of its beginning: what may not stay expires, and the period's credits are granted. */
+export function renewSchedule(posting: Posting, schedule: Schedule): Schedule {
+  const begins = schedule.nextAt
+  const index = periodIndex(schedule.anchorAt, schedule.every, begins)
+  const renewed: Schedule = {
+    ...schedule,
+    nextAt: periodStart(schedule.anchorAt, schedule.every, index + 1),
+    periodGranted: schedule.amount,
+    updatedAt: posting.now,
+  }
+  if (schedule.rolloverMax !== null && schedule.rolloverMax > 0) trimRollover(posting, schedule, begins)
+  grantPeriod(posting, renewed, schedule.amount, begins)
+  posting.saveSchedule(renewed)
+  return renewed
+}
+
+/** Expire what is left of earlier periods above what may stay, the credits that burn first going first. */
+function trimRollover(posting: Posting, { id, rolloverMax }: Schedule, at: Date): void {
+  const left = posting.openGrants().filter((grant) => grant.scheduleId === id)
+  let excess = left.reduce((sum, { remaining }) => sum + remaining, 0) - (rolloverMax ?? Infinity)
+  for (const { id: grantId, remaining } of left) {
+    const amount = Math.min(remaining, excess)
+    if (amount <= 0) break
+    posting.writeOff(grantId, amount, at)
+    excess -= amount
+  }
+}
+
+function grantPeriod(posting: Posting, schedule: Schedule, amount: number, effectiveAt: Date): void {
+  const id = posting.newId()
+  const { plan, source, priority, rolloverMax, nextAt } = schedule
+  posting.addGrant(
+    {
+      id,
+      amount,
+      effectiveAt,
+      expiresAt: rolloverMax === 0 ? nextAt : null,
+      priority,
+      source,
+      paidAmount: null,
+      currency: null,
+      purchaseId: null,
+      scheduleId: schedule.id,
+    },
+    {
+      id,
+      transactionType: 'adjustment',
+      description: `Plan credits: ${plan}`,
+      referenceId: plan,
+      referenceType: 'plan',
+      effectiveAt,
+    },
+  )
+}
+
+/** A plan as it shall be from now on, for one user. */
+export interface PlanAssignment {
+  plan: string
+  grants: readonly PlanGrant[]
+  subscriptionId: string | null
+  /** Periods are counted from here; null: from now. Where a period of the same rhythm is running, it goes on. */
+  anchorAt: Date | null
+}
+
+/**
+ * Make a plan's schedules of one account what the assignment says; without grants, the plan ends. A period that is
+ * running goes on: only what it has not granted yet is granted, so that changing plans to and fro gains nothing. What was
+ * granted stays until the period ends.
+ */
+export function assignPlan(posting: Posting, assignment: PlanAssignment): void {
+  const { creditType } = posting.key
+  const wanted = assignment.grants.filter((grant) => grant.creditType === creditType)
+  const existing = posting.schedules.filter(
+    (schedule) =>
+      schedule.subscriptionId === assignment.subscriptionId &&
+      (schedule.status === 'active' || isRunning(schedule, posting.now)),
+  )
+  for (const schedule of existing) {
+    const kept = wanted.some(({ every }) => every === schedule.every)
+    if (!kept && schedule.status === 'active') endSchedule(posting, schedule)
+  }
+  for (const grant of wanted) {
+    const running = existing.find(({ every }) => every === grant.every)
+    if (running === undefined) startSchedule(posting, assignment, grant)
+    else continueSchedule(posting, assignment.plan, running, grant)
+  }
+}
+
+function startSchedule(posting: Posting, { plan, subscriptionId, anchorAt }: PlanAssignment, grant: PlanGrant): void {
+  const { now } = posting
+  const anchor = anchorAt ?? now
+  const index = periodIndex(anchor, grant.every, now)
+  const begun = index >= 0
+  const { amount, every, rolloverMax, source, priority } = grant
+  const schedule: Schedule = {
+    ...posting.key,
+    id: posting.newId(),
+    plan,
+    amount,
+    every,
+    rolloverMax,
+    source,
+    priority,
+    anchorAt: anchor,
+    nextAt: begun ? periodStart(anchor, every, index + 1) : anchor,
+    periodGranted: begun ? amount : 0,
+    status: 'active',
+    subscriptionId,
+    createdAt: now,
+    updatedAt: now,
+  }
+  posting.saveSchedule(schedule)
+  if (begun) grantPeriod(posting, schedule, amount, periodStart(anchor, every, index))
+}
+
+function continueSchedule(posting: Posting, plan: string, schedule: Schedule, grant: PlanGrant): void {
+  const { amount, rolloverMax, source, priority } = grant
+  // A period that has not begun grants its credits when it does.
+  const begun = schedule.anchorAt <= posting.now
+  const missing = begun ? Math.max(0, amount - schedule.periodGranted) : 0
+  const continued: Schedule = {
+    ...schedule,
+    plan,
+    amount,
+    rolloverMax,
+    source,
+    priority,
+    periodGranted: schedule.periodGranted + missing,
+    status: 'active',
+    updatedAt: posting.now,
+  }
+  posting.saveSchedule(continued)
+  setPeriodEnd(posting, schedule, rolloverMax === 0 ? schedule.nextAt : null)
+  if (missing > 0) grantPeriod(posting, continued, missing, posting.now)
+}
+
+/** No more periods. What is left of this one stays usable until its end. */
+function endSchedule(posting: Posting, schedule: Schedule): void {
+  posting.saveSchedule({ ...schedule, status: 'ended', updatedAt: posting.now })
+  setPeriodEnd(posting, schedule, schedule.nextAt)
+}
+
+function setPeriodEnd(posting: Posting, { id }: Schedule, expiresAt: Date | null): void {
+  for (const grant of posting.openGrants()) if (grant.scheduleId === id) posting.changeExpiry(grant.id, expiresAt)
+}

@@ -1,0 +1,236 @@
+import * as z from 'zod'
+import { newRowId } from './commands.js'
+import type { UserId, WriteOptions } from './credit-inputs.js'
+import type { CreditTypes } from './credit-types.js'
+import { InvalidInputError } from './errors.js'
+import { ownKey } from './holds.js'
+import * as inputs from './inputs.js'
+import { GRANT_SOURCES, type GrantSource } from './ledger/grant.js'
+import { type Rhythm, RHYTHMS } from './ledger/period.js'
+import { assignPlan, type PlanAssignment, type PlanGrant, runningPeriodEnd, type Schedule } from './ledger/schedule.js'
+import type { JsonValue } from './ledger/transaction.js'
+import type { Session } from './session.js'
+
+/** Credits that come again and again. */
+export interface Plan<T extends string = string> {
+  grants: readonly PlanGrantOption<T>[]
+}
+
+export interface PlanGrantOption<T extends string = string> {
+  creditType: T
+  /** Credits per period. */
+  amount: number
+  /** Periods are counted from the day the plan starts, in UTC: 31 January, 28 February, 31 March. */
+  every: Rhythm
+  /** Unused credits that stay when a period ends: up to `max`, or all. Default: none, they end with their period. */
+  rollover?: { max?: number | undefined } | undefined
+  /** Default `promotional`; `subscription` for credits that are paid for. */
+  source?: GrantSource | undefined
+  /** Lower burns first. Default 0. */
+  priority?: number | undefined
+}
+
+const planOption = z.strictObject({
+  grants: z
+    .array(
+      z.strictObject({
+        creditType: z.string(),
+        amount: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
+        every: z.enum(RHYTHMS),
+        rollover: z.strictObject({ max: z.number().int().positive().optional() }).optional(),
+        source: z.enum(GRANT_SOURCES).default('promotional'),
+        priority: z.number().int().min(-1_000_000).max(1_000_000).default(0),
+      }),
+    )
+    .min(1),
+})
+
+/** The plans of one service, checked once. */
+export class Plans<T extends string> {
+  readonly #plans: ReadonlyMap<string, readonly PlanGrant[]>
+  /** Every credit type that any plan grants: a change of plans locks them all. */
+  readonly creditTypes: readonly T[]
+
+  constructor(plans: { [name: string]: Plan<T> }, types: CreditTypes<T>) {
+    this.#plans = new Map(Object.entries(plans).map(([name, plan]) => [name, planGrants(name, plan, types)]))
+    const granted = new Set([...this.#plans.values()].flat().map(({ creditType }) => creditType))
+    this.creditTypes = types.names.filter((name) => granted.has(name))
+  }
+
+  grants(name: string): readonly PlanGrant[] {
+    const grants = this.#plans.get(name)
+    if (grants !== undefined) return grants
+    const known = [...this.#plans.keys()].join(', ') || 'none'
+    throw new InvalidInputError([{ path: 'plan', message: `"${name}" is not configured; known: ${known}` }])
+  }
+}
+
+function planGrants<T extends string>(name: string, plan: Plan<T>, types: CreditTypes<T>): PlanGrant[] {
+  const checked = planOption.safeParse(plan)
+  if (!checked.success) {
+    const issues = checked.error.issues.map(({ path, message }) => ({
+      path: ['plans', name, ...path].join('.'),
+      message,
+    }))
+    throw new InvalidInputError(issues)
+  }
+  const grants = checked.data.grants.map(({ creditType, rollover, ...rest }) => {
+    const rolloverMax = rollover === undefined ? 0 : (rollover.max ?? null)
+    return { ...rest, creditType: types.resolve(creditType), rolloverMax }
+  })
+  const rhythms = grants.map(({ creditType, every }) => `${creditType} every ${every}`)
+  const twice = rhythms.find((rhythm, index) => rhythms.indexOf(rhythm) !== index)
+  if (twice !== undefined)
+    throw new InvalidInputError([{ path: `plans.${name}`, message: `grants ${twice} twice; add the amounts up` }])
+  return grants
+}
+
+/** A user's plan, or one of their ended ones. */
+export interface UserPlan<T extends string = string> {
+  plan: string
+  /** `ended` plans grant nothing more; what they granted stays until its period ends. */
+  status: 'active' | 'ended'
+  grants: {
+    creditType: T
+    amount: number
+    every: Rhythm
+    /** Unused credits that may stay when a period ends; 0: none; null: all. */
+    rolloverMax: number | null
+    /** When the running period ends, and (of an active plan) the next credits come. */
+    nextAt: Date
+  }[]
+}
+
+export interface PlanInput extends WriteOptions {
+  userId: UserId
+  plan: string
+}
+
+export interface StartPlanInput extends PlanInput {
+  /** Periods are counted from here; in the past, the running one is granted. Default: now. */
+  anchor?: Date | null | undefined
+}
+
+const planInput = z.object({ userId: inputs.userId, plan: z.string(), ...inputs.everyWrite })
+const startPlanInput = planInput.extend({ anchor: inputs.optional(inputs.moment) })
+const endPlanInput = planInput.omit({ plan: true })
+
+/** Which plan a user may have before a command, for it to be allowed; null: none; undefined: any. */
+interface PlanChange {
+  operation: 'startPlan' | 'changePlan' | 'endPlan'
+  to: string | null
+  anchorAt: Date | null
+}
+
+export async function startPlan<T extends string>(session: Session<T>, given: StartPlanInput): Promise<UserPlan<T>> {
+  const input = inputs.parseInput(startPlanInput, given)
+  return setPlan(session, input, { operation: 'startPlan', to: input.plan, anchorAt: input.anchor })
+}
+
+export async function changePlan<T extends string>(session: Session<T>, given: PlanInput): Promise<UserPlan<T>> {
+  const input = inputs.parseInput(planInput, given)
+  return setPlan(session, input, { operation: 'changePlan', to: input.plan, anchorAt: null })
+}
+
+export async function endPlan<T extends string>(
+  session: Session<T>,
+  given: Omit<PlanInput, 'plan'>,
+): Promise<UserPlan<T> | null> {
+  const input = inputs.parseInput(endPlanInput, given)
+  await setPlan(session, input, { operation: 'endPlan', to: null, anchorAt: null })
+  return getPlan(session, input)
+}
+
+/** The user's plan: the active one, else the one that ended last; null: they never had one. */
+export async function getPlan<T extends string>(
+  session: Session<T>,
+  given: { userId: UserId; tx?: unknown },
+): Promise<UserPlan<T> | null> {
+  const store = await session.store(given.tx)
+  const schedules = await store.listSchedules(await session.userId(given))
+  const own = schedules.filter(({ subscriptionId }) => subscriptionId === null)
+  const last = [...own].sort(compareCurrency).at(-1)
+  return last === undefined ? null : toUserPlan(own, last, session.now() ?? new Date())
+}
+
+function compareCurrency(a: Schedule, b: Schedule): number {
+  return Number(a.status === 'active') - Number(b.status === 'active') || a.updatedAt.getTime() - b.updatedAt.getTime()
+}
+
+function toUserPlan<T extends string>(
+  schedules: readonly Schedule[],
+  { plan, status }: Schedule,
+  now: Date,
+): UserPlan<T> {
+  const grants = schedules
+    .filter((schedule) => schedule.plan === plan && schedule.status === status)
+    .map((schedule) => {
+      const { amount, every, rolloverMax } = schedule
+      // The store only holds types this service was configured with, or older ones the host has since removed.
+      return {
+        creditType: schedule.creditType as T,
+        amount,
+        every,
+        rolloverMax,
+        nextAt: runningPeriodEnd(schedule, now),
+      }
+    })
+  return { plan, status, grants }
+}
+
+async function setPlan<T extends string>(
+  session: Session<T>,
+  input: z.output<typeof endPlanInput>,
+  change: PlanChange,
+): Promise<UserPlan<T>> {
+  const { commands } = await session.open()
+  const store = await session.store(input.tx)
+  const userId = await session.userId(input)
+  const grants = change.to === null ? [] : session.plans.grants(change.to)
+  const before = await store.listSchedules(userId)
+  const creditTypes = new Set<string>([...session.plans.creditTypes, ...before.map(({ creditType }) => creditType)])
+  const id = newRowId()
+  const anchor: JsonValue = change.anchorAt?.toISOString() ?? null
+  const assignment: PlanAssignment = {
+    plan: change.to ?? '',
+    grants,
+    subscriptionId: null,
+    anchorAt: change.anchorAt,
+  }
+  await commands.run<null>(
+    store,
+    {
+      id,
+      userId,
+      key: input.idempotencyKey ?? ownKey(id),
+      request: [
+        ['operation', change.operation],
+        ['plan', change.to],
+        ['anchor', anchor],
+      ],
+      accounts: [...creditTypes].map((creditType) => ({ userId, creditType })),
+      load: { grants: 'open', schedules: true },
+    },
+    ({ accounts }, now) => {
+      const postings = accounts.map((state) => commands.posting(state, now))
+      const active = postings
+        .flatMap(({ schedules }) => schedules)
+        .find(({ status, subscriptionId }) => status === 'active' && subscriptionId === null)
+      assertAllowed(change, active?.plan ?? null)
+      for (const posting of postings) assignPlan(posting, assignment)
+      const touched = postings.filter(({ touched }) => touched)
+      return { result: null, main: null, accounts: touched.map((posting) => posting.finish()), keptResult: {} }
+    },
+    () => null,
+  )
+  return (await getPlan(session, input)) ?? { plan: assignment.plan, status: 'ended', grants: [] }
+}
+
+function assertAllowed({ operation, to }: PlanChange, active: string | null): void {
+  const refuse = (message: string): never => {
+    throw new InvalidInputError([{ path: 'plan', message }])
+  }
+  if (operation === 'startPlan' && active !== null && active !== to)
+    refuse(`the user already has the plan "${active}"; use changePlan`)
+  if (operation === 'changePlan' && active === null) refuse('the user has no plan to change; use startPlan')
+}

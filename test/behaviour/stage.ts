@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { memoryStore } from '../../adapters/memory/store.js'
+import { pgliteStore } from '../../adapters/pglite.js'
+import { CreditService, type CreditServiceOptions, type DefaultCreditType } from '../../src/index.js'
+import type { CreditStore } from '../../src/ports/store.js'
+import { type StoppedClock, stoppedClock } from '../conformance/credit-store/bench.js'
+import { openStoreOn, viaPool } from '../stores/real-databases.js'
+
+export const MINUTE = 60_000
+export const HOUR = 60 * MINUTE
+
+/** What one test plays on: the store of its block, a clock of its own, and somebody nobody has heard of. */
+export interface Stage {
+  store: CreditStore
+  /** Stands still at 2026-03-10 12:00 UTC until told to move. */
+  clock: StoppedClock
+  userId: string
+  newUser: () => string
+  /** The public API on the store and the clock. */
+  credits: CreditService
+  /** The same with options. */
+  service: <const T extends string = DefaultCreditType>(options?: CreditServiceOptions<T>) => CreditService<T>
+}
+
+/** Opens a stage; every test opens one of its own. */
+export type OpenStage = () => Stage
+
+const STORES: Record<string, () => Promise<CreditStore>> = {
+  memory: async () => memoryStore(),
+  PGlite: async () => pgliteStore(),
+  Postgres: () => openStoreOn(viaPool),
+}
+
+/**
+ * The same tests on memory, PGlite and a real Postgres (eight connections), one store for each block. The accounts of
+ * other tests are on it, too: what looks at all of them (`runDue`, metrics) must be asked about one's own.
+ */
+export function onEveryStore(name: string, test: (open: OpenStage) => void): void {
+  describe.each(Object.keys(STORES))(`${name}, on %s`, (kind) => {
+    let store: CreditStore | undefined
+    beforeAll(async () => {
+      store = await STORES[kind]?.()
+      // Opens it: PGlite takes its two seconds here and not within a test.
+      await store?.findTransaction(randomUUID())
+    })
+    afterAll(() => store?.close())
+
+    test(() => {
+      if (store === undefined) throw new Error(`onEveryStore: the store on ${kind} is not open`)
+      return openStage(store)
+    })
+  })
+}
+
+/** A stage on a store of the test's own, e.g. one that fails on purpose. */
+export function openStage(store: CreditStore): Stage {
+  const clock = stoppedClock()
+  const newUser = (): string => `user-${randomUUID()}`
+  const service = <const T extends string = DefaultCreditType>(options: CreditServiceOptions<T> = {}) =>
+    new CreditService<T>({ store, clock, cache: null, ...options })
+  return { store, clock, newUser, userId: newUser(), service, credits: service() }
+}
+
+/** A user's ledger of one credit type as text, oldest first: `usage -40`. */
+export async function ledgerOf(credits: CreditService, userId: string): Promise<string[]> {
+  const rows = await credits.getTransactionHistory(userId, 'calling', 200)
+  return rows.reverse().map(({ transactionType, amount }) => `${transactionType} ${amount}`)
+}
