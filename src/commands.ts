@@ -24,8 +24,9 @@ export interface CommandTools {
   clock: Clock | null
   balances: Balances
   rules: { of(creditType: string): AccountRules }
-  /** Null inside of a host's transaction: events leave after its commit. */
-  events: EventDelivery | null
+  events: EventDelivery
+  /** The store itself. Events of a view inside of a host's transaction leave after its commit. */
+  store: CreditStore
 }
 
 /** What every write goes through: the clock, the store's outcome made a result or a named error, the cache told. */
@@ -76,7 +77,7 @@ export class Commands {
     if (outcome.status === 'conflict') throw new IdempotencyConflictError(outcome.field)
     // Also after a replay: it may be our own retry of a write whose answer was lost.
     await balances.forget(outcome.accounts)
-    if (written.events) events?.wake()
+    if (written.events && store === this.#tools.store) events.wake()
     return outcome.status === 'replayed' ? replayed(outcome) : outcome.result
   }
 

@@ -113,16 +113,12 @@ export class Session<T extends string> {
       this.logger,
     )
     const events = new EventDelivery({ store, on, waitUntil, clock, logger: this.logger })
-    return { store, balances, events, commands: new Commands({ clock, balances, rules: this.rules, events }) }
+    return { store, balances, events, commands: new Commands({ clock, balances, rules: this.rules, events, store }) }
   }
 
   async #openWithin(outer: Session<T>): Promise<Opened> {
     const opened = await outer.open()
-    const { balances } = opened
-    const { clock = null } = this.options
-    // What is written here leaves with the host's commit, and so do its events.
-    const commands = new Commands({ clock, balances, rules: this.rules, events: null })
     // What is not committed is nothing for others to see: reads go past the cache.
-    return { ...opened, balances: balances.uncached(), store: opened.store.within(this.#tx), commands }
+    return { ...opened, balances: opened.balances.uncached(), store: opened.store.within(this.#tx) }
   }
 }

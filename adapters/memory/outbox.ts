@@ -37,7 +37,8 @@ export class Outbox {
   fail(id: string, delaySeconds: number | null, now: Date): void {
     const failed = this.#waiting.find((event) => event.id === id)
     if (failed === undefined) return
-    for (const event of this.#waiting) if (ledgerKey(event) === ledgerKey(failed)) event.nextAttemptAt = now
+    const behind = this.#waiting.slice(this.#waiting.indexOf(failed) + 1)
+    for (const event of behind) if (ledgerKey(event) === ledgerKey(failed)) event.nextAttemptAt = now
     failed.failures += 1
     failed.parked = delaySeconds === null
     failed.nextAttemptAt = new Date(now.getTime() + (delaySeconds ?? 0) * 1000)

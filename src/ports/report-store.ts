@@ -7,7 +7,7 @@ export interface ReportStore {
 
   /**
    * Forget a person and keep the ledger: descriptions, references, metadata, requests and actors of everything of theirs
-   * are emptied, and waiting events are dropped; where user ids are text, theirs is replaced by `replacement`, which must
+   * and callers' keys are emptied, and waiting events are dropped; where user ids are text, theirs is replaced by `replacement`, which must
    * not exist. Amounts, times, keys' uniqueness and payments' references stay. All or nothing, under the accounts' locks.
    * Returns how many accounts and purchases there were; without any there is no such user.
    */
