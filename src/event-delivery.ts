@@ -10,7 +10,8 @@ export type CreditEvent<K extends EventKind = EventKind> = {
 
 /**
  * Callbacks by kind of event. Each is told after its write has committed, at least once, in order per account. What it
- * throws is logged and tried again; a write is never undone, delayed or repeated by it.
+ * throws is logged and tried again; a write is never undone, delayed or repeated by it. A callback may use the service, but
+ * not wait for its `runDue` or `close`, which wait for callbacks.
  */
 export type EventCallbacks = { [K in EventKind]?: ((event: CreditEvent<K>) => unknown) | undefined }
 
@@ -47,7 +48,7 @@ export class EventDelivery {
   readonly #tools: EventDeliveryTools
   readonly #kinds: readonly EventKind[]
   #running: Promise<DeliveryReport> | null = null
-  /** How often somebody has written new events. */
+  /** How often there was a reason to look for events. */
   #wakes = 0
   #wakeUp: () => void = () => undefined
 
@@ -92,7 +93,11 @@ export class EventDelivery {
         const inTime = deadline === null || Date.now() < deadline
         const page = inTime && busy.size < ACCOUNTS_AT_ONCE ? await this.#claim() : []
         for (const events of byAccount(page)) {
-          const work: Promise<void> = this.#deliverAccount(events, report).finally(() => busy.delete(work))
+          const work: Promise<void> = this.#deliverAccount(events, report).finally(() => {
+            busy.delete(work)
+            // A claim that was under way saw this account as taken, and what waits behind it not at all.
+            this.#wakes += 1
+          })
           busy.add(work)
         }
         if (page.length > 0) continue
@@ -134,7 +139,10 @@ export class EventDelivery {
   /** One account's events; behind one that fails, the others wait for a page of their own. */
   async #deliverInOrder(events: readonly ClaimedEvent[], report: DeliveryReport): Promise<void> {
     const { store, logger } = this.#tools
+    const leaseEnds = Date.now() + LEASE_SECONDS * 1000
     for (const event of events) {
+      // Left to whoever claims them next: somebody else may have them before this callback is over.
+      if (Date.now() + CALLBACK_TIMEOUT_MS > leaseEnds) return
       try {
         await this.#call(event)
       } catch (error) {

@@ -41,6 +41,14 @@ export const calls = [
   async () => (await tokens.getAllBalances(1)).tokens.balance,
 ]
 
+/** Credit types are what `creditTypes` says, not what limits, prices and plans happen to name. */
+const partly = new CreditService({
+  limits: { calling: [{ max: 1, per: 'day' }] },
+  operations: { call: { creditType: 'calling', cost: 1 } },
+  plans: { free: { grants: [{ creditType: 'calling', amount: 1, every: 'day' }] } },
+})
+export const namedElsewhere = () => partly.getBalance(1, 'scraping')
+
 export type NoSuchBalance =
   // @ts-expect-error Not a configured credit type.
   Awaited<ReturnType<typeof tokens.getAllBalances>>['calling']

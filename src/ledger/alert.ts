@@ -26,7 +26,8 @@ export function crossedThresholds({ thresholds, floor, before, after }: AlertSta
   crossed: number[]
   floor: number | null
 } {
-  if (thresholds.length === 0) return { crossed: [], floor: null }
+  // Another service of the host may listen: what it has armed stays so.
+  if (thresholds.length === 0) return { crossed: [], floor }
   const crossed = thresholds.filter(
     (threshold) => after <= threshold && (before > threshold || (floor !== null && threshold <= floor)),
   )

@@ -27,7 +27,7 @@ export function announcements(
   { announce, alerts }: AccountRules,
   step: Step,
 ): { events: EventDraft[]; alertFloor: number | null } {
-  if (announce.size === 0) return { events: [], alertFloor: null }
+  if (announce.size === 0) return { events: [], alertFloor: step.account.alertFloor }
   const { account, transactions, newHolds, newGrants, reached, before, after: balance, others } = step
   const low = announce.has('balanceLow') ? thresholdsInCredits(alerts, account.lastCredit) : []
   const thresholds = announce.has('depleted') ? [...low, 0] : low

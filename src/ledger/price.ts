@@ -17,7 +17,7 @@ export function unitCost({ credits, per }: UnitPrice, units: number): number {
 const ROUND = { up: Math.ceil, down: Math.floor, nearest: Math.round }
 
 /**
- * A cost in whole credits. What floating point adds in the last digits does not count: 1.1 × 10 costs 11, not 12.
+ * A cost in whole credits. What floating point adds in the last digits does not count: 1.1 × 100 costs 110, not 111.
  *
  * @throws {InvalidAmountError} No number, negative, or too large to be counted exactly; `what` names it.
  */

@@ -170,6 +170,17 @@ onEveryStore('balanceLow', (open) => {
     expect(told).toEqual(['10: 9', '10: 9'])
   })
 
+  it('is told by the service that listens, though another one of the host that does not made the fall', async () => {
+    const { userId, ...stage } = open()
+    const listener = listen(stage, LOW, { lowBalance: [10] })
+    await listener.credits.addCredits({ ...call, userId, amount: 20 })
+    const worker = stage.service({})
+    await worker.deductCredits({ ...call, userId, amount: 12 })
+    expect(await falls(listener, userId)).toEqual([])
+    await listener.credits.deductCredits({ ...call, userId, amount: 1 })
+    expect(await falls(listener, userId)).toEqual(['low 10: 7'])
+  })
+
   it('I3 fires once when many uses of two instances race over the threshold', async () => {
     const { userId, ...stage } = open()
     const listeners = times(2, () => listen(stage, LOW, { lowBalance: [10] }))

@@ -6,8 +6,7 @@ export class Foresight {
   readonly model: LedgerModel
 
   constructor({ refundPolicy }: Rules) {
-    if (refundPolicy === 'extend') throw new Error('Foresight: the model does not know the policy "extend"')
-    this.model = new LedgerModel({ regrants: refundPolicy === 'regrant' })
+    this.model = new LedgerModel(refundPolicy)
   }
 
   /** Null: the step does not apply here. */
@@ -40,11 +39,11 @@ export class Foresight {
       case 'capture':
         return when(latestOf(model.holds, step.hold), (hold) => model.capture(hold, step, now))
       case 'release':
-        return when(latestOf(model.holds, step.hold), (hold) => model.release(hold))
+        return when(latestOf(model.holds, step.hold), (hold) => model.release(hold, now))
       case 'extend':
         return when(latestOf(model.holds, step.hold), (hold) => model.extend(hold, now + step.lasts))
       case 'void':
-        return when(latestOf(model.lots, step.grant), (lot) => model.void(lot, now))
+        return when(latestOf(model.lots, step.grant), (lot) => model.void(lot))
       case 'transfer':
         return model.transfer(step.from, 1 - step.from, step.amount, now)
       case 'runDue':

@@ -5,7 +5,7 @@
 
 export interface Lot {
   account: number
-  /** Free credits; meaningless once the lot has ended. */
+  /** Free credits; 0 once the lot has ended. */
   left: number
   startsAt: number
   endsAt: number
@@ -17,6 +17,9 @@ export interface Lot {
 }
 
 export type LotTerms = Pick<Lot, 'startsAt' | 'endsAt' | 'priority' | 'paid'>
+
+/** What becomes of credits that come back to a lot that has ended: gone, a new lot, or the lot lives again. */
+export type RefundPolicy = 'expire' | 'regrant' | 'extend'
 
 interface Part {
   lot: Lot
@@ -52,16 +55,16 @@ export class LedgerModel {
   readonly lots: Lot[] = []
   readonly uses: Use[] = []
   readonly holds: ModelHold[] = []
-  readonly #regrants: boolean
+  readonly #policy: RefundPolicy
 
-  /** `regrants`: what comes back to a lot that has ended becomes a new lot; else it is gone. */
-  constructor({ regrants }: { regrants: boolean }) {
-    this.#regrants = regrants
+  constructor(policy: RefundPolicy) {
+    this.#policy = policy
   }
 
-  /** Time has passed: holds whose time is over pin nothing any more. To be called before anything else at a new time. */
+  /** Time has passed: holds and lots whose time is over have ended. To be called before anything else at a new time. */
   pass(now: number): void {
-    for (const hold of this.holds) if (hold.open && hold.endsAt <= now) end(hold)
+    for (const hold of this.holds) if (hold.open && hold.endsAt <= now) end(hold, now)
+    for (const lot of this.lots) if (lot.endsAt <= now) lot.left = 0
   }
 
   available(account: number, now: number): number {
@@ -125,13 +128,13 @@ export class LedgerModel {
     if (extra === null) return 'INSUFFICIENT_CREDITS'
     const own = firstOf(hold.pinned, Math.min(wanted, left))
     this.uses.push({ at: now, taken: merged([...own, ...extra]) })
-    if (final) end(hold)
+    if (final) end(hold, now)
     return 'done'
   }
 
-  release(hold: ModelHold): Answer {
+  release(hold: ModelHold, now: number): Answer {
     if (!hold.open) return 'HOLD_NOT_OPEN'
-    end(hold)
+    end(hold, now)
     return 'done'
   }
 
@@ -142,10 +145,9 @@ export class LedgerModel {
   }
 
   /** A lot with nothing left of it has nothing to void, and stays as it is. */
-  void(lot: Lot, now: number): Answer {
+  void(lot: Lot): Answer {
     const pinned = this.holds.flatMap((hold) => hold.pinned).filter((part) => part.lot === lot && part.amount > 0)
-    const free = now < lot.endsAt ? lot.left : 0
-    if (free > 0 || pinned.length > 0) lot.voided = true
+    if (lot.left > 0 || pinned.length > 0) lot.voided = true
     return 'done'
   }
 
@@ -157,11 +159,17 @@ export class LedgerModel {
   }
 
   #giveBack(lot: Lot, amount: number, usedAt: number, now: number): void {
-    lot.left += amount
-    if (!this.#regrants || lot.voided || now < lot.endsAt) return
-    const { priority, paid } = lot
+    const ended = lot.voided || lot.endsAt <= now
+    if (ended && (this.#policy === 'expire' || lot.voided)) return
     // It lives for as long as the lot still had when it was used.
-    this.add(lot.account, amount, { ...FOREVER, priority, paid, endsAt: now + Math.max(1, lot.endsAt - usedAt) })
+    const endsAt = ended ? now + Math.max(1, lot.endsAt - usedAt) : lot.endsAt
+    if (ended && this.#policy === 'regrant') {
+      const { priority, paid } = lot
+      this.add(lot.account, amount, { ...FOREVER, priority, paid, endsAt })
+      return
+    }
+    lot.endsAt = endsAt
+    lot.left += amount
   }
 
   /** Null: not covered, and nothing was taken. */
@@ -186,9 +194,9 @@ export class LedgerModel {
   }
 }
 
-/** What a hold pins is free again (of no use where the lot has ended meanwhile). */
-function end(hold: ModelHold): void {
-  for (const { lot, amount } of hold.pinned) lot.left += amount
+/** What a hold pins is free again, or gone where the lot has ended meanwhile. */
+function end(hold: ModelHold, now: number): void {
+  for (const { lot, amount } of hold.pinned) if (now < lot.endsAt) lot.left += amount
   hold.pinned = []
   hold.open = false
 }

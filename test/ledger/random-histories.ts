@@ -255,7 +255,7 @@ export const allHistories: fc.Arbitrary<History> = fc.record({
 /** Histories of what the slow model knows. */
 export const modelledHistories: fc.Arbitrary<History<ModelledStep>> = fc.record({
   rules: fc.record({
-    refundPolicy: fc.constantFrom<RefundPolicy>('expire', 'regrant'),
+    refundPolicy: fc.constantFrom<RefundPolicy>('expire', 'regrant', 'extend'),
     clawbackPolicy: fc.constant<ClawbackPolicy>('debt'),
     limited: fc.constant(false),
   }),
