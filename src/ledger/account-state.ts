@@ -6,7 +6,7 @@ import type { Grant } from './grant.js'
 import type { Hold } from './hold.js'
 import type { Limit, LimitCount } from './limit.js'
 import type { Schedule } from './schedule.js'
-import type { Transaction } from './transaction.js'
+import { isCredit, type Transaction } from './transaction.js'
 
 /** What a store loads of one account, under its lock, for a decision. */
 export interface AccountState {
@@ -86,6 +86,17 @@ export function newTransaction(draft: TransactionDraft, account: Account, now: D
     seq: account.seq + 1,
     balanceAfter: countable(account.balance + draft.amount),
   }
+}
+
+/** Count a new row in its account's balance and totals. */
+export function countTransaction(account: Account, transaction: Transaction): void {
+  const { transactionType, amount, relatedId, balanceAfter, seq } = transaction
+  account.balance = balanceAfter
+  account.seq = seq
+  if (transactionType === 'purchase') account.totalPurchased = countable(account.totalPurchased + amount)
+  if (transactionType === 'usage') account.totalUsed = countable(account.totalUsed - amount)
+  if (transactionType === 'refund' && relatedId !== null) account.totalUsed -= amount
+  if (isCredit(transaction)) account.lastCredit = amount
 }
 
 /** What must hold after any decision; anything else is a bug of ours, and nothing is written. */

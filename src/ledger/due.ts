@@ -7,7 +7,9 @@ import { isDue, renewSchedule } from './schedule.js'
  * ran out, grants that ended, periods of plans that began. The result does not depend on when, or how often, this runs.
  */
 export function settleDue(posting: Posting): void {
-  for (let next = earliestDue(posting); next !== null; next = earliestDue(posting)) next.settle()
+  for (let next = earliestDue(posting); next !== null; next = earliestDue(posting)) {
+    posting.settleAsOf(new Date(next.at), next.settle)
+  }
 }
 
 interface Due {

@@ -1,9 +1,10 @@
-import { type Account, type AccountKey, availableCredits, countable } from './account.js'
+import { type Account, type AccountKey, availableCredits } from './account.js'
 import {
   type AccountChanges,
   type AccountRules,
   type AccountState,
   assertSound,
+  countTransaction,
   type GrantDraft,
   newTransaction,
   NO_RULES,
@@ -31,7 +32,7 @@ import {
 import type { Hold } from './hold.js'
 import { LimitCounter, windowEnd } from './limit.js'
 import type { Schedule } from './schedule.js'
-import { isCredit, type Transaction } from './transaction.js'
+import type { Transaction } from './transaction.js'
 
 type DraftBeyondAmount = Omit<TransactionDraft, 'amount' | 'allocations'>
 
@@ -56,9 +57,11 @@ export class Posting {
   readonly #availableBefore: number
   #usable: number
   #nextDueAt: Date | null
+  #asOf: Date
 
   constructor(state: AccountState, now: Date, newId: () => string, rules: AccountRules = NO_RULES) {
     this.now = now
+    this.#asOf = now
     this.newId = newId
     this.#rules = rules
     this.#account = { ...state.account }
@@ -72,6 +75,13 @@ export class Posting {
     this.#nextDueAt = state.nextDueAt
     this.#availableBefore = this.available
     settleDue(this)
+  }
+
+  /** Do what time did at an earlier moment: credits that ended only after it had not ended then. */
+  settleAsOf(moment: Date, settle: () => unknown): void {
+    this.#asOf = moment
+    settle()
+    this.#asOf = this.now
   }
 
   get key(): AccountKey {
@@ -131,12 +141,7 @@ export class Posting {
     }
     const sign = Math.sign(draft.amount)
     for (const allocation of draft.allocations) this.#apply(allocation, sign)
-    account.balance = transaction.balanceAfter
-    account.seq = transaction.seq
-    if (draft.transactionType === 'purchase') account.totalPurchased = countable(account.totalPurchased + draft.amount)
-    if (draft.transactionType === 'usage') account.totalUsed = countable(account.totalUsed - draft.amount)
-    if (draft.transactionType === 'refund' && transaction.relatedId !== null) account.totalUsed -= draft.amount
-    if (isCredit(transaction)) account.lastCredit = draft.amount
+    countTransaction(account, transaction)
     this.#transactions.push(transaction)
     return transaction
   }
@@ -179,7 +184,7 @@ export class Posting {
     for (const { grantId } of allocations) {
       const grant = this.#mutable(grantId)
       this.#settleShortfall(grant, transaction.id)
-      if (isOver(grant, this.now)) this.writeOff(grantId, grant.remaining, grant.voidedAt ?? grant.expiresAt)
+      if (isOver(grant, this.#asOf)) this.writeOff(grantId, grant.remaining, grant.voidedAt ?? grant.expiresAt)
     }
     return transaction
   }
@@ -202,7 +207,7 @@ export class Posting {
     for (const { grantId, amount } of returned) {
       const grant = this.#mutable(grantId)
       const settled = this.#settleShortfall(grant, causeId)
-      if (isOver(grant, this.now)) this.writeOff(grantId, grant.remaining, grant.voidedAt ?? grant.expiresAt)
+      if (isOver(grant, this.#asOf)) this.writeOff(grantId, grant.remaining, grant.voidedAt ?? grant.expiresAt)
       else if (isPaid(grant)) this.#repayDebtFrom(grant, amount - settled, causeId)
     }
   }

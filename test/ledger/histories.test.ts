@@ -99,8 +99,8 @@ describe('any history', () => {
   })
 })
 
-/** Fields that say when a row was written, and how often. */
-const WHEN_WRITTEN = ['createdAt', 'updatedAt', 'version', 'nextDueAt']
+/** Fields that say when a row was written, how often, and what was next at that time. */
+const WHEN_WRITTEN = ['createdAt', 'updatedAt', 'version', 'nextDueAt', 'headGrantId', 'headRemaining']
 
 async function figures({ credits, userIds }: HistoryPlayer) {
   const all = await Promise.all(userIds.map((id) => credits.getAllBalances(id)))
