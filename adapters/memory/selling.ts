@@ -70,7 +70,8 @@ export class Purchases {
   }
 
   facts(purchaseId: string): PaymentFact[] {
-    return [...this.#facts.values()].filter((fact) => fact.purchaseId === purchaseId)
+    const facts = [...this.#facts.values()].filter((fact) => fact.purchaseId === purchaseId)
+    return facts.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   write(purchases: readonly Purchase[], facts: readonly PaymentFact[]): void {

@@ -150,7 +150,7 @@ function knownItems(tables: SqlTables): string {
 }
 
 function paymentFacts(table: string): string {
-  return `(select json_agg(${jsonRow(FACT_COLUMNS, 'f')}) from ${table} f
+  return `(select json_agg(${jsonRow(FACT_COLUMNS, 'f')} order by f.id collate "C") from ${table} f
         where f.user_id = input.user_id and f.purchase_id in (select p::uuid from jsonb_array_elements_text(j->'purchases') p))`
 }
 

@@ -6,7 +6,7 @@ import type { JsonObject, Transaction } from './transaction.js'
 export interface State {
   /** In the order of the command's accounts. */
   accounts: AccountState[]
-  /** The purchases the command named and that exist, with the money that went back for them. */
+  /** The purchases the command named and that exist, with the money that went back for them, in order of id. */
   purchases: { purchase: Purchase; facts: PaymentFact[] }[]
   /** The transactions the command's `load` named and that exist, with their corrections (`relatedId`), oldest first. */
   transactions: { transaction: Transaction; related: Transaction[] }[]

@@ -139,8 +139,7 @@ export class Posting {
     if (draft.amount === 0 || allocated !== Math.abs(draft.amount)) {
       throw new Error(`Posting.post: ${allocated} credits allocated for a transaction of ${draft.amount}`)
     }
-    const sign = Math.sign(draft.amount)
-    for (const allocation of draft.allocations) this.#apply(allocation, sign)
+    for (const allocation of draft.allocations) this.#apply(allocation, Math.sign(draft.amount))
     countTransaction(account, transaction)
     this.#transactions.push(transaction)
     return transaction

@@ -1,7 +1,8 @@
 import type { AccountChanges } from './account-state.js'
 import { type AccountHistory, nextDue, sumLedger } from './audit.js'
 import { headOf } from './grant.js'
-import { pinnedBy } from './hold.js'
+import { isOverdue, pinnedBy } from './hold.js'
+import { isDue } from './schedule.js'
 
 /**
  * Restore the account row, its head and its grants' credits from the ledger and the open holds, which are the only truth.
@@ -32,7 +33,8 @@ export function rebuildAccount(history: AccountHistory, now: Date): AccountChang
       version: account.version + 1,
       headGrantId: head?.id ?? null,
       headRemaining: head?.remaining ?? 0,
-      nextDueAt: nextDue({ ...history, account: rebuilt, grants: restored }),
+      // What is due already is settled by the next write.
+      nextDueAt: isAnythingDue(history, now) ? now : nextDue({ ...history, account: rebuilt, grants: restored }),
     },
     transactions: [],
     newGrants: [],
@@ -42,4 +44,8 @@ export function rebuildAccount(history: AccountHistory, now: Date): AccountChang
     limitCounts: [],
     events: [],
   }
+}
+
+function isAnythingDue({ holds, schedules }: AccountHistory, now: Date): boolean {
+  return holds.some((hold) => isOverdue(hold, now)) || schedules.some((schedule) => isDue(schedule, now))
 }

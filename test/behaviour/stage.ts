@@ -32,19 +32,32 @@ const STORES: Record<string, () => Promise<CreditStore>> = {
   Postgres: () => openStoreOn(viaPool),
 }
 
+/** One store of each kind for all blocks of a file: PGlite takes seconds to start. */
+const opened = new Map<string, Promise<CreditStore>>()
+afterAll(async () => {
+  for (const store of opened.values()) await (await store).close()
+})
+
+async function openOnce(kind: string): Promise<CreditStore> {
+  const open = STORES[kind]
+  if (open === undefined) throw new Error(`onEveryStore: no store ${kind}`)
+  const store = opened.get(kind) ?? open()
+  opened.set(kind, store)
+  // Opens it here and not within a test.
+  await (await store).findTransaction(randomUUID())
+  return store
+}
+
 /**
- * The same tests on memory, PGlite and a real Postgres (eight connections), one store for each block. The accounts of
- * other tests are on it, too: what looks at all of them (`runDue`, metrics) must be asked about one's own.
+ * The same tests on memory, PGlite and a real Postgres (eight connections). The accounts of other tests are on it, too:
+ * what looks at all of them (`runDue`, metrics) must be asked about one's own.
  */
 export function onEveryStore(name: string, test: (open: OpenStage) => void): void {
   describe.each(Object.keys(STORES))(`${name}, on %s`, (kind) => {
     let store: CreditStore | undefined
     beforeAll(async () => {
-      store = await STORES[kind]?.()
-      // Opens it: PGlite takes its two seconds here and not within a test.
-      await store?.findTransaction(randomUUID())
+      store = await openOnce(kind)
     })
-    afterAll(() => store?.close())
 
     test(() => {
       if (store === undefined) throw new Error(`onEveryStore: the store on ${kind} is not open`)

@@ -4,7 +4,9 @@ import { isCreditError } from '../../src/index.js'
 import { clawbackTarget } from '../../src/ledger/purchase.js'
 import { later } from '../conformance/credit-store/bench.js'
 import { BUYER, openCheckout } from './buyer.js'
-import { SETTINGS } from './random-histories.js'
+import { SETTINGS, timeFor } from './random-histories.js'
+
+const timeout = timeFor(SETTINGS.numRuns * 3, 100)
 
 type Buyer = Awaited<ReturnType<typeof openCheckout>>
 
@@ -64,7 +66,7 @@ const timelines = fc.array(step, { maxLength: 30, size: 'max' })
 const policies = fc.constantFrom('debt' as const, 'clamp' as const)
 
 describe('payment events in any order, any number of times, with spending in between', () => {
-  it('always end in the same clawed total, with every sum rule kept on the way', async () => {
+  it('always end in the same clawed total, with every sum rule kept on the way', { timeout }, async () => {
     await fc.assert(
       fc.asyncProperty(timelines, policies, async (timeline, policy) => {
         const buyer = await openCheckout({ credits: 100, price: 999, policy })
@@ -93,7 +95,7 @@ describe('payment events in any order, any number of times, with spending in bet
     )
   })
 
-  it('end alike in every order of delivery, when the same things are true', async () => {
+  it('end alike in every order of delivery, when the same things are true', { timeout }, async () => {
     const order = fc.shuffledSubarray(
       ['checkout', 'payment_succeeded', 'payment_reversed', 'payment_reversed'] as const,
       {

@@ -23,7 +23,7 @@ afterAll(async () => {
 })
 
 // A step on real databases takes many statements: fewer histories than in memory.
-const numRuns = Math.ceil(SETTINGS.numRuns / 10)
+const numRuns = Math.ceil(SETTINGS.numRuns / 20)
 
 describe('memory, PGlite and PostgreSQL, playing the same history in step', () => {
   it('agree about every answer, row and figure, after each step', { timeout: timeFor(numRuns, 4000) }, async () => {
