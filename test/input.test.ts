@@ -85,7 +85,7 @@ describe.each(['memory', 'postgres'])('hostile input on the store %s', (name) =>
     return found.apply(credits, args)
   }
 
-  it('B01 B02: no amount that is no positive whole number is taken for one', async () => {
+  it('A7 B01 B02: no amount that is no positive whole number is taken for one', async () => {
     await expectRefused(change('amount', hostile.BAD_AMOUNTS))
     const amounts = hostile.BAD_AMOUNTS.filter((value) => value !== undefined)
     const { id } = (await credits.getTransactionHistory(userId))[0] ?? { id: '' }

@@ -55,7 +55,7 @@ describe('a payment that is refunded', () => {
     expect((await credits.verify()).violations).toEqual([])
   })
 
-  it('takes its own credits and leaves free ones alone', async () => {
+  it('takes its own credits and leaves free ones alone (D2: no wrong bucket)', async () => {
     const { credits, clock, till, deliver, balance } = await buy({ credits: 100, price: 999 })
     const expiresAt = later(clock, 1000)
     await credits.addCredits({ userId: BUYER, amount: 100, creditType: 'calling', description: 'Free', expiresAt })

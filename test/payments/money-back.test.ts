@@ -25,7 +25,7 @@ describe('money that goes back', () => {
     })
   })
 
-  it('rounds partial refunds so that they add up exactly', async () => {
+  it('rounds partial refunds so that they add up exactly (D3: cumulative partials)', async () => {
     const userId = shop.newBuyer()
     const sessionId = await shop.buy(userId)
     for (const amount of [333, 333, 333]) await shop.stripe.refund({ sessionId, amount })
@@ -58,7 +58,7 @@ describe('money that goes back', () => {
     expect(await shop.ledger(userId)).toEqual(['purchase 100', 'clawback -100'])
   })
 
-  it('makes debt of credits that were spent; the next purchase repays it first', async () => {
+  it('makes debt of credits that were spent; the next purchase repays it first (D1: refund after spend)', async () => {
     const userId = shop.newBuyer()
     const sessionId = await shop.buy(userId)
     await shop.credits.deductCredits(userId, 90, 'enrichment', 'work')

@@ -25,7 +25,7 @@ afterAll(async () => {
 const callers = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
 
 describe('32 clients in 4 processes', () => {
-  it.each([1, 2, 3, 4, 5])('never overspend one account, round %d', async () => {
+  it.each([1, 2, 3, 4, 5])('never overspend one account, round %d (A5: check-then-act is not the API)', async () => {
     expect((await overspendFaults(racers, credits, database.url)).faults).toEqual([])
   })
 

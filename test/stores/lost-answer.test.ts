@@ -52,7 +52,7 @@ describe('a write whose answer is lost', () => {
     await database.drop()
   })
 
-  it("happens once, is told as the call's own, and its balance is what everybody reads", async () => {
+  it("happens once, is told as the call's own, and its balance is what everybody reads (B10: lost ack)", async () => {
     await credits.addCredits('ann', 100, 'calling', 'gift')
     expect(await credits.getBalance('ann', 'calling')).toBe(100)
     pool.loseAnswersTo('commit', 1)

@@ -3,7 +3,7 @@ import { type Bench, adding, deducting, expectSound, newCommand, outcomes, run, 
 
 export function testConcurrency(bench: Bench): void {
   describe('many callers at once', () => {
-    it('spend the last credits exactly once', async () => {
+    it('spend the last credits exactly once (A1: no double spend on a moving lock)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 100, 'calling', 'Welcome')
       const { succeeded, codes } = await outcomes(times(2, () => credits.deductCredits(userId, 80, 'calling', 'Call')))
@@ -12,7 +12,7 @@ export function testConcurrency(bench: Bench): void {
       expect(await credits.getBalance(userId, 'calling')).toBe(20)
     })
 
-    it('never overspend a grant: 50 uses of 3 against 40 + 60 leave 1', async () => {
+    it('never overspend a grant: 50 uses of 3 against 40 + 60 leave 1 (A4: readers of one lot)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 40, 'calling', 'Small')
       await credits.addCredits(userId, 60, 'calling', 'Large')
@@ -24,7 +24,7 @@ export function testConcurrency(bench: Bench): void {
       await expectSound(credits, userId)
     })
 
-    it('make one account when all of them come first', async () => {
+    it('make one account when all of them come first (A2: first-touch race)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       const { succeeded, codes } = await outcomes(times(20, () => credits.addCredits(userId, 1, 'calling', 'One')))
       expect(codes).toEqual({})
@@ -33,7 +33,7 @@ export function testConcurrency(bench: Bench): void {
       expect(await credits.verify({ userId })).toEqual({ accounts: 1, violations: [] })
     })
 
-    it('neither lose a first grant nor go below 0 when a use comes with it', async () => {
+    it('neither lose a first grant nor go below 0 when a use comes with it (A3: the row is absent)', async () => {
       const credits = bench.credits()
       for (const userId of await Promise.all(times(10, () => bench.newUser()))) {
         const { succeeded } = await outcomes([

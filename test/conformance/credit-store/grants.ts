@@ -64,7 +64,7 @@ export function testGrants(bench: Bench): void {
       expect(paid(await deduct(35))).toEqual(['gift 10', 'sorry 10', 'bought 10', 'plan 5'])
     })
 
-    it('takes what started earlier first, then what was granted first, also in one millisecond', async () => {
+    it('takes what started earlier first, then what was granted first, also in one millisecond (C5: order with ties)', async () => {
       const { clock, grant, deduct, paid } = await open(bench)
       await grant('yesterday', { amount: 1, effectiveAt: at(clock, -1) })
       await grant('last week', { amount: 1, effectiveAt: at(clock, -7) })
@@ -132,7 +132,7 @@ export function testGrants(bench: Bench): void {
       expect(await balance()).toBe(0)
     })
 
-    it('holds at the moment of use, whether or not anybody has written it down', async () => {
+    it('holds at the moment of use, whether or not anybody has written it down (C1: expired but unswept)', async () => {
       const { clock, credits, userId, grant, deduct, paid, balance } = await open(bench)
       await grant('A', { amount: 10, expiresAt: later(clock, SECOND) })
       await grant('B', { amount: 5 })
@@ -199,7 +199,7 @@ export function testGrants(bench: Bench): void {
       expect(staleAfterMs).toBe(DAY)
     })
 
-    it('in the past is refused, and so is an end before the start', async () => {
+    it('in the past is refused, and so is an end before the start (C6)', async () => {
       const { clock, grant, credits, userId } = await open(bench)
       const refused = [
         { expiresAt: clock.now() },

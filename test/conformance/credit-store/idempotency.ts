@@ -4,7 +4,7 @@ import { type Bench, DAY, expectSound, later, outcomes, SECOND, stoppedClock, ti
 
 export function testIdempotency(bench: Bench): void {
   describe('idempotency keys', () => {
-    it('give the first result again and have no second effect', async () => {
+    it('give the first result again and have no second effect (B2: a replay does not throw)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       for (const call of everyWrite(credits, userId)) {
         const first = await call()
@@ -16,7 +16,7 @@ export function testIdempotency(bench: Bench): void {
       await expectSound(credits, userId)
     })
 
-    it('give the first result also when the balance is gone', async () => {
+    it('give the first result also when the balance is gone (B4)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 10, 'calling', 'Welcome')
       const input = { userId, amount: 10, creditType: 'calling', description: 'All', idempotencyKey: 'job' } as const
@@ -41,7 +41,7 @@ export function testIdempotency(bench: Bench): void {
       expect(await credits.getBalance(userId, 'calling')).toBe(0)
     })
 
-    it('are not burned by an attempt that was refused', async () => {
+    it('are not burned by an attempt that was refused (B5)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       const input = { userId, amount: 10, creditType: 'calling', description: 'Job', idempotencyKey: 'job' } as const
       await expect(credits.deductCredits(input)).rejects.toThrow('Insufficient credits')
@@ -50,7 +50,7 @@ export function testIdempotency(bench: Bench): void {
       await expect(credits.deductCredits({ ...input, idempotencyKey: 'other' })).rejects.toThrow('Insufficient credits')
     })
 
-    it('write one row when 20 calls at once carry one key, and all get the same result', async () => {
+    it('write one row when 20 calls at once carry one key, and all get the same result (B6: concurrent same key)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 100, 'calling', 'Welcome')
       const input = { userId, amount: 10, creditType: 'calling', description: 'Job', idempotencyKey: 'job' } as const
@@ -64,7 +64,7 @@ export function testIdempotency(bench: Bench): void {
       expect(await credits.getTransactionHistory(userId)).toHaveLength(2)
     })
 
-    it('belong to their user: others may use the same', async () => {
+    it('belong to their user: others may use the same (B1: no global key namespace)', async () => {
       const [credits, first, second] = [bench.credits(), await bench.newUser(), await bench.newUser()]
       const input = { amount: 1, creditType: 'calling', description: 'Job', idempotencyKey: 'job-1' } as const
       const results = [
@@ -123,7 +123,7 @@ export function testIdempotency(bench: Bench): void {
       ['referenceId', { referenceId: null }],
       ['referenceType', { referenceType: 'lead' }],
       ['metadata', { metadata: { a: 1 } }],
-    ] as const)('is a conflict that names the field: %s', async (field, change) => {
+    ] as const)('is a conflict that names the field (B3: changed parameters): %s', async (field, change) => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 100, 'calling', 'Welcome')
       await credits.addCredits(userId, 100, 'scraping', 'Welcome')

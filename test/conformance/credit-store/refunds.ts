@@ -26,7 +26,7 @@ export function testRefunds(bench: Bench): void {
       await expectSound(credits, userId)
     })
 
-    it('works in parts, never above the use in sum', async () => {
+    it('works in parts, never above the use in sum (D11: capped by the original)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 50, 'calling', 'Welcome')
       const { id: transactionId } = await credits.deductCredits(userId, 20, 'calling', 'Call')
@@ -86,7 +86,7 @@ export function testRefunds(bench: Bench): void {
       await expectSound(credits, userId)
     })
 
-    it('is for uses only', async () => {
+    it('is for uses only (D10: no refund of a refund or a purchase)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       const added = await credits.addCredits(userId, 50, 'calling', 'Sold', 'purchase')
       const used = await credits.deductCredits(userId, 20, 'calling', 'Call')
@@ -123,7 +123,7 @@ export function testRefunds(bench: Bench): void {
       }
     })
 
-    it('happens once when 10 ask at once', async () => {
+    it('happens once when 10 ask at once (D10: a use refunded twice)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 50, 'calling', 'Welcome')
       const { id } = await credits.deductCredits(userId, 20, 'calling', 'Call')

@@ -138,7 +138,7 @@ export function testWrites(bench: Bench): void {
       expect(await credits.getTransactionHistory(userId)).toEqual([used, added])
     })
 
-    it('is refused above the balance, tells the numbers, and writes nothing', async () => {
+    it('is refused above the balance, tells the numbers, and writes nothing (A6: no overspend by design)', async () => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 50, 'calling', 'Welcome')
       const before = await credits.getAllBalances(userId)
