@@ -19,8 +19,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     exclude: ['test/pack/**', '**/node_modules/**'],
     globalSetup: ['test/support/global-setup.ts'],
-    // Many tests wait for servers and time-outs: two at a time halve the run, also on two cores.
-    maxWorkers: 2,
+    // Many tests wait for servers and time-outs: three at a time are faster than two, also on two cores.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

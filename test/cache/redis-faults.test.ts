@@ -219,8 +219,10 @@ describe('a Redis that was never there', () => {
     const server = await privateRedis('--port', String(port))
     const stored = look(server)
     await vi.waitFor(async () => expect(await stored.get('key')).toBe('{"version":8,"balance":null}'), eventually)
-    await cache.set('key', at(8), 60_000)
-    expect(await cache.get('key')).toEqual(at(8))
+    await vi.waitFor(async () => {
+      await cache.set('key', at(8), 60_000)
+      expect(await cache.get('key')).toEqual(at(8))
+    }, eventually)
   })
 
   it('does not pile up commands in the client', async () => {
