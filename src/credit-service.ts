@@ -50,13 +50,7 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
     super(session)
     this.#session = session
     this.cache = { invalidate: async (key) => (await session.open()).balances.invalidate(key) }
-    this.marketplace = new Marketplace<T>({
-      open: () => session.open(),
-      payments: options.payments ?? null,
-      creditTypes: session.types,
-      clawbackPolicy: options.clawbackPolicy ?? 'debt',
-      logger: session.logger,
-    })
+    this.marketplace = new Marketplace<T>(session)
   }
 
   /**

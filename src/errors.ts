@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   UNAUTHORIZED: { httpStatus: 401, trpcCode: 'UNAUTHORIZED', retryable: false },
   FORBIDDEN: { httpStatus: 403, trpcCode: 'FORBIDDEN', retryable: false },
   CHECKOUT_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
+  QUARANTINE_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
+  SUBSCRIPTION_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
   CHECKOUT_NOT_PAID: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: true },
   PAYMENTS_NOT_CONFIGURED: { httpStatus: 500, trpcCode: 'INTERNAL_SERVER_ERROR', retryable: false },
   WEBHOOK_SIGNATURE_INVALID: { httpStatus: 400, trpcCode: 'BAD_REQUEST', retryable: false },
@@ -268,6 +270,26 @@ export class CheckoutNotFoundError extends CreditError {
   constructor() {
     super('CHECKOUT_NOT_FOUND', 'Checkout session not found')
     this.name = 'CheckoutNotFoundError'
+  }
+}
+
+/** No such subscription, or not one of this user; the two are not told apart. */
+export class SubscriptionNotFoundError extends CreditError {
+  static readonly code = 'SUBSCRIPTION_NOT_FOUND'
+
+  constructor() {
+    super('SUBSCRIPTION_NOT_FOUND', 'Subscription not found')
+    this.name = 'SubscriptionNotFoundError'
+  }
+}
+
+/** No payment with this id is in quarantine. */
+export class QuarantineNotFoundError extends CreditError {
+  static readonly code = 'QUARANTINE_NOT_FOUND'
+
+  constructor() {
+    super('QUARANTINE_NOT_FOUND', 'Quarantined payment not found')
+    this.name = 'QuarantineNotFoundError'
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Clock } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { ClaimedEvent, OutboxStore } from './ports/outbox-store.js'
-import { EVENT_KINDS, type EventKind, type EventPayloads } from './ledger/event.js'
+import type { AccountKey } from './ledger/account.js'
+import { ALL_EVENT_KINDS, type EventKind, type EventPayloads, type HostEventKind } from './ledger/event.js'
 
 /** What a callback is given: what happened, to whose credits, and when. `id` is the same in every attempt. */
-export type CreditEvent<K extends EventKind = EventKind> = {
-  [E in EventKind]: EventPayloads[E] & { id: string; kind: E; userId: string; creditType: string; createdAt: Date }
+export type CreditEvent<K extends HostEventKind = HostEventKind> = {
+  [E in HostEventKind]: EventPayloads[E] & { id: string; kind: E; userId: string; creditType: string; createdAt: Date }
 }[K]
 
 /**
@@ -13,7 +14,10 @@ export type CreditEvent<K extends EventKind = EventKind> = {
  * throws is logged and tried again; a write is never undone, delayed or repeated by it. A callback may use the service, but
  * not wait for its `runDue` or `close`, which wait for callbacks.
  */
-export type EventCallbacks = { [K in EventKind]?: ((event: CreditEvent<K>) => unknown) | undefined }
+export type EventCallbacks = { [K in HostEventKind]?: ((event: CreditEvent<K>) => unknown) | undefined }
+
+/** Ours beside the host's. */
+export type AllCallbacks = EventCallbacks & { topupDue?: ((account: AccountKey) => Promise<void>) | undefined }
 
 export interface DeliveryReport {
   delivered: number
@@ -36,7 +40,7 @@ const ACCOUNTS_AT_ONCE = 100
 
 export interface EventDeliveryTools {
   store: OutboxStore
-  on: EventCallbacks
+  on: AllCallbacks
   /** Keeps a serverless process alive until the promise has settled. */
   waitUntil: ((work: Promise<unknown>) => void) | null
   clock: Clock | null
@@ -54,7 +58,7 @@ export class EventDelivery {
 
   constructor(tools: EventDeliveryTools) {
     this.#tools = tools
-    this.#kinds = EVENT_KINDS.filter((kind) => tools.on[kind] !== undefined)
+    this.#kinds = ALL_EVENT_KINDS.filter((kind) => tools.on[kind] !== undefined)
   }
 
   /** There are new events. Returns at once; nobody waits for callbacks. */

@@ -12,6 +12,14 @@ export type {
 } from './credit-inputs.js'
 export type { CreditHold } from './credit-hold.js'
 export type { CreditTransaction, OperationUse } from './credit-transaction.js'
+export { createCheckoutInput } from './checkouts.js'
+export type {
+  CheckoutPages,
+  CheckoutResult,
+  CheckoutStatus,
+  CheckoutVerification,
+  CreateCheckoutInput,
+} from './checkouts.js'
 export { DEFAULT_CREDIT_TYPES } from './credit-types.js'
 export type { CreditTypeField, DefaultCreditType } from './credit-types.js'
 export * from './errors.js'
@@ -22,21 +30,14 @@ export { captureHoldInput, extendHoldInput, holdCreditsInput, releaseHoldInput }
 export type { CaptureHoldInput, ExtendHoldInput, HoldCreditsInput, HoldInput } from './holds.js'
 export type { Violation } from './ledger/audit.js'
 export type { ClawbackPolicy } from './ledger/clawback.js'
-export type { EventKind, EventPayloads } from './ledger/event.js'
+export type { EventPayloads, HostEventKind as EventKind } from './ledger/event.js'
 export type { ExplainedPart } from './ledger/explain.js'
 export type { Allocation, BurnDownReason, GrantSource } from './ledger/grant.js'
 export type { HoldStatus } from './ledger/hold.js'
 export type { RefundPolicy } from './ledger/refund.js'
 export type { TransactionType } from './ledger/transaction.js'
 export type { Marketplace } from './marketplace.js'
-export type {
-  CheckoutResult,
-  CheckoutStatus,
-  CheckoutVerification,
-  CreateCheckoutInput,
-  LegacyProduct,
-  Products,
-} from './marketplace.js'
+export type { LegacyProduct, Products } from './marketplace.js'
 export { quoteInput, spendInput } from './operations.js'
 export type { Operation, OperationParams, Quote, QuoteInput, SpendInput } from './operations.js'
 export { createPackageInput, listPackagesInput, updatePackageInput, upsertPackageInput } from './packages.js'
@@ -66,9 +67,22 @@ export type {
 } from './ports/payments.js'
 export type { CreditStore } from './ports/store.js'
 export type { CreditMetrics, Explanation, Forgotten } from './reports.js'
+export { listQuarantineInput, releaseQuarantineInput } from './quarantine.js'
+export type { ListQuarantineInput, QuarantineEntry, ReleaseQuarantineInput } from './quarantine.js'
+export type { Finding, FindingKind, ReconcileInput, ReconcileProgress, ReconcileReport } from './reconciliation.js'
 export { withRetry } from './retry.js'
 export type { RetryOptions } from './retry.js'
 export type { DueReport, RunDueInput } from './run-due.js'
+export { cancelSubscriptionInput, portalInput, saveCardInput, subscribeInput } from './subscriptions.js'
+export type {
+  CancelSubscriptionInput,
+  PortalInput,
+  SaveCardInput,
+  SubscribeInput,
+  UserSubscription,
+} from './subscriptions.js'
+export { configureAutoTopupInput } from './topup-settings.js'
+export type { AutoTopupView, ConfigureAutoTopupInput } from './topup-settings.js'
 export { deductManyInput, transferCreditsInput } from './transfers.js'
 export type { DeductManyOptions, Transfer, TransferCreditsInput } from './transfers.js'
 export type { UsageStats } from './usage-stats.js'

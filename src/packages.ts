@@ -132,7 +132,7 @@ export class Packages<T extends string> {
     if (this.#payments === null) throw new PaymentsNotConfiguredError()
     const found = await this.#payments.getPrice(stripePriceId)
     const problem =
-      found === null
+      found === null || found.recurring
         ? 'is not an active one-time price'
         : found.unitPriceMinor !== price || found.currency !== currency
           ? `costs ${found.unitPriceMinor} ${found.currency}, the package ${price} ${currency} (minor units)`

@@ -8,12 +8,25 @@ import * as inputs from './inputs.js'
 import { GRANT_SOURCES, type GrantSource } from './ledger/grant.js'
 import { type Rhythm, RHYTHMS } from './ledger/period.js'
 import { assignPlan, type PlanAssignment, type PlanGrant, runningPeriodEnd, type Schedule } from './ledger/schedule.js'
+import { UPGRADE_POLICIES, type UpgradePolicy } from './ledger/subscription.js'
 import type { JsonValue } from './ledger/transaction.js'
 import type { Session } from './session.js'
 
 /** Credits that come again and again. */
 export interface Plan<T extends string = string> {
   grants: readonly PlanGrantOption<T>[]
+  /** Recurring price of the payment provider's that sells the plan; several where it is sold monthly and yearly. */
+  stripePriceId?: string | readonly string[] | undefined
+  /**
+   * What an upgrade in the middle of a period that is paid for at once brings at once: its share of the better plan's
+   * credits (`prorate`, the default), all of what is missing (`full`), or nothing until the next period (`none`).
+   */
+  upgrade?: UpgradePolicy | undefined
+  /**
+   * The credits of a subscription's last paid period stay so long after its end while the next payment is on its way; once
+   * it comes, or the subscription ends, they go. Default 86 400: a day.
+   */
+  graceSeconds?: number | undefined
 }
 
 export interface PlanGrantOption<T extends string = string> {
@@ -24,11 +37,16 @@ export interface PlanGrantOption<T extends string = string> {
   every: Rhythm
   /** Unused credits that stay when a period ends: up to `max`, or all. Default: none, they end with their period. */
   rollover?: { max?: number | undefined } | undefined
-  /** Default `promotional`; `subscription` for credits that are paid for. */
+  /** Default `promotional`; `subscription` for credits that are paid for, the default where there is a `stripePriceId`. */
   source?: GrantSource | undefined
+  /** Credits for the whole of a subscription's free trial. Default 0. */
+  trialAmount?: number | undefined
   /** Lower burns first. Default 0. */
   priority?: number | undefined
 }
+
+const DAY_SECONDS = 86_400
+const MAX_GRACE_SECONDS = 31 * DAY_SECONDS
 
 const planOption = z.strictObject({
   grants: z
@@ -38,34 +56,71 @@ const planOption = z.strictObject({
         amount: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
         every: z.enum(RHYTHMS),
         rollover: z.strictObject({ max: z.number().int().positive().optional() }).optional(),
-        source: z.enum(GRANT_SOURCES).default('promotional'),
+        source: z.enum(GRANT_SOURCES).optional(),
+        trialAmount: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
         priority: z.number().int().min(-1_000_000).max(1_000_000).default(0),
       }),
     )
     .min(1),
+  stripePriceId: z.union([inputs.identifier.transform((id) => [id]), z.array(inputs.identifier).min(1)]).optional(),
+  upgrade: z.enum(UPGRADE_POLICIES).default('prorate'),
+  graceSeconds: z.number().int().nonnegative().max(MAX_GRACE_SECONDS).default(DAY_SECONDS),
 })
+
+/** A plan, checked. */
+export interface CheckedPlan {
+  name: string
+  grants: readonly PlanGrant[]
+  /** The prices that sell it, the first one by default. */
+  priceIds: readonly string[]
+  upgrade: UpgradePolicy
+}
 
 /** The plans of one service, checked once. */
 export class Plans<T extends string> {
-  readonly #plans: ReadonlyMap<string, readonly PlanGrant[]>
+  readonly #plans: ReadonlyMap<string, CheckedPlan>
+  readonly #byPrice: ReadonlyMap<string, CheckedPlan>
   /** Every credit type that any plan grants: a change of plans locks them all. */
   readonly creditTypes: readonly T[]
 
   constructor(plans: { [name: string]: Plan<T> }, types: CreditTypes<T>) {
-    this.#plans = new Map(Object.entries(plans).map(([name, plan]) => [name, planGrants(name, plan, types)]))
-    const granted = new Set([...this.#plans.values()].flat().map(({ creditType }) => creditType))
+    this.#plans = new Map(Object.entries(plans).map(([name, plan]) => [name, checkPlan(name, plan, types)]))
+    this.#byPrice = plansByPrice([...this.#plans.values()])
+    const granted = new Set(
+      [...this.#plans.values()].flatMap(({ grants }) => grants.map(({ creditType }) => creditType)),
+    )
     this.creditTypes = types.names.filter((name) => granted.has(name))
   }
 
-  grants(name: string): readonly PlanGrant[] {
-    const grants = this.#plans.get(name)
-    if (grants !== undefined) return grants
+  /** The plan that a price of the payment provider's sells; null: none of ours. */
+  byPrice(priceId: string | null): CheckedPlan | null {
+    return priceId === null ? null : (this.#byPrice.get(priceId) ?? null)
+  }
+
+  plan(name: string): CheckedPlan {
+    const plan = this.#plans.get(name)
+    if (plan !== undefined) return plan
     const known = [...this.#plans.keys()].join(', ') || 'none'
     throw new InvalidInputError([{ path: 'plan', message: `"${name}" is not configured; known: ${known}` }])
   }
 }
 
-function planGrants<T extends string>(name: string, plan: Plan<T>, types: CreditTypes<T>): PlanGrant[] {
+function plansByPrice(plans: readonly CheckedPlan[]): Map<string, CheckedPlan> {
+  const byPrice = new Map<string, CheckedPlan>()
+  for (const plan of plans) {
+    for (const priceId of plan.priceIds) {
+      const other = byPrice.get(priceId)
+      if (other !== undefined) {
+        const message = `"${priceId}" sells the plan "${other.name}" already`
+        throw new InvalidInputError([{ path: `plans.${plan.name}.stripePriceId`, message }])
+      }
+      byPrice.set(priceId, plan)
+    }
+  }
+  return byPrice
+}
+
+function checkPlan<T extends string>(name: string, plan: Plan<T>, types: CreditTypes<T>): CheckedPlan {
   const checked = planOption.safeParse(plan)
   if (!checked.success) {
     const issues = checked.error.issues.map(({ path, message }) => ({
@@ -74,15 +129,17 @@ function planGrants<T extends string>(name: string, plan: Plan<T>, types: Credit
     }))
     throw new InvalidInputError(issues)
   }
-  const grants = checked.data.grants.map(({ creditType, rollover, ...rest }) => {
+  const { stripePriceId: priceIds = [], upgrade, graceSeconds } = checked.data
+  const usual = priceIds.length > 0 ? ('subscription' as const) : ('promotional' as const)
+  const grants = checked.data.grants.map(({ creditType, rollover, source = usual, ...rest }): PlanGrant => {
     const rolloverMax = rollover === undefined ? 0 : (rollover.max ?? null)
-    return { ...rest, creditType: types.resolve(creditType), rolloverMax }
+    return { ...rest, creditType: types.resolve(creditType), source, rolloverMax, graceSeconds }
   })
   const rhythms = grants.map(({ creditType, every }) => `${creditType} every ${every}`)
   const twice = rhythms.find((rhythm, index) => rhythms.indexOf(rhythm) !== index)
   if (twice !== undefined)
     throw new InvalidInputError([{ path: `plans.${name}`, message: `grants ${twice} twice; add the amounts up` }])
-  return grants
+  return { name, grants, priceIds, upgrade }
 }
 
 /** A user's plan, or one of their ended ones. */
@@ -186,7 +243,7 @@ async function setPlan<T extends string>(
   const { commands } = await session.open()
   const store = await session.store(input.tx)
   const userId = await session.userId(input)
-  const grants = change.to === null ? [] : session.plans.grants(change.to)
+  const grants = change.to === null ? [] : session.plans.plan(change.to).grants
   const before = await store.listSchedules(userId)
   const creditTypes = new Set<string>([...session.plans.creditTypes, ...before.map(({ creditType }) => creditType)])
   const id = newRowId()

@@ -9,6 +9,7 @@ import { type ExplainedPart, explainParts } from './ledger/explain.js'
 import type { Metrics } from './ledger/metrics.js'
 import type { Purchase } from './ledger/purchase.js'
 import type { Session } from './session.js'
+import { stopPaying } from './subscriptions.js'
 
 export interface CreditMetrics extends Metrics {
   from: Date
@@ -114,7 +115,7 @@ export interface Forgotten {
 
 const anonymizeInput = z.object({ userId: inputs.userId })
 
-/** Forget a person and keep the ledger. */
+/** Forget a person and keep the ledger. First of all they stop paying: nobody could tell any more whom for. */
 export async function anonymizeUser<T extends string>(
   session: Session<T>,
   given: { userId: UserId },
@@ -122,6 +123,7 @@ export async function anonymizeUser<T extends string>(
   const input = inputs.parseInput(anonymizeInput, given)
   const { store, balances } = await session.open()
   const userId = await session.userId(input)
+  if (session.options.payments !== undefined) await stopPaying(await session.till(), userId)
   const replacement = store.userIdType === 'text' ? `anonymous:${newRowId()}` : userId
   const found = await store.anonymizeUser(userId, replacement)
   await balances.forget(session.types.names.map((creditType) => ({ userId, creditType })))

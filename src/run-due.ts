@@ -5,6 +5,7 @@ import { parseInput } from './inputs.js'
 import type { AccountKey } from './ledger/account.js'
 import type { CreditStore } from './ports/store.js'
 import type { Session } from './session.js'
+import { OPEN_TOO_LONG_MS, runTopup } from './topups.js'
 
 export interface RunDueInput {
   /** Begin nothing new after so long, in milliseconds. Default 50 000. */
@@ -18,6 +19,8 @@ export interface DueReport {
   accounts: number
   /** Accounts that could not be reached now; the next run tries them again. */
   failed: number
+  /** Automatic top-ups that were gone on with: settled, or begun. */
+  topups: number
   /** Callbacks told, and callbacks that failed. */
   events: { delivered: number; failed: number }
   /** False: the time was over before everything was done; run again. */
@@ -33,50 +36,67 @@ const DEFAULT_EXPIRING_SOON_SECONDS = 7 * 86_400
 
 /**
  * Write what time has done and nobody has written yet, account by account, each under its lock: expiries, holds whose time
- * ran out, periods of plans; then tell waiting events. Safe to run at the same time in any number of processes.
+ * ran out, periods of plans; then go on with automatic top-ups; then tell waiting events. Safe to run at the same time in
+ * any number of processes.
  */
 export async function runDue<T extends string>(session: Session<T>, given: RunDueInput = {}): Promise<DueReport> {
   const { deadlineMs } = parseInput(runDueInput, given)
   const deadline = Date.now() + deadlineMs
   const { store, events } = await session.open()
-  const report: DueReport = { accounts: 0, failed: 0, events: { delivered: 0, failed: 0 }, finished: true }
-  for (let last: AccountKey | null = null; ;) {
-    const page: AccountKey[] = await store.findDue({
-      now: session.now(),
-      expiringWithinSeconds: announcesEnd(session) ? expiringSoonSeconds(session) : null,
-      limit: ACCOUNTS_PER_PAGE,
-      after: last,
-    })
-    await sweepPage(session, store, page, deadline, report)
-    last = page.at(-1) ?? null
-    if (page.length < ACCOUNTS_PER_PAGE || Date.now() >= deadline) break
+  const report: DueReport = { accounts: 0, failed: 0, topups: 0, events: { delivered: 0, failed: 0 }, finished: true }
+  const failed = failureOf(session, report)
+  const expiringWithinSeconds = announcesEnd(session) ? expiringSoonSeconds(session) : null
+  const findDue: FindDue = (page) => store.findDue({ ...page, now: session.now(), expiringWithinSeconds })
+  const sweepOne: Work = async (account) => {
+    if (await sweep(session, store, account)) report.accounts += 1
+  }
+  await forEachDue(findDue, deadline, sweepOne, failed)
+  if (session.options.payments !== undefined) {
+    const till = await session.till()
+    const openBefore = new Date(till.clock().getTime() - OPEN_TOO_LONG_MS)
+    const findTopups: FindDue = (page) => store.findDueTopups({ ...page, now: session.now(), openBefore })
+    const topUp: Work = async (account) => {
+      await runTopup(till, account)
+      report.topups += 1
+    }
+    await forEachDue(findTopups, deadline, topUp, failed)
   }
   if (Date.now() >= deadline) return { ...report, finished: false }
   const told = await events.deliver(deadline)
   return { ...report, events: { delivered: told.delivered, failed: told.failed } }
 }
 
-async function sweepPage<T extends string>(
-  session: Session<T>,
-  store: CreditStore,
-  page: readonly AccountKey[],
+/** One account that is busy or unreachable keeps no other from its turn. */
+function failureOf<T extends string>({ logger }: Session<T>, report: DueReport) {
+  return (account: AccountKey, error: unknown): void => {
+    if (!isCreditError(error)) throw error
+    report.failed += 1
+    logger.warn({ error, ...account }, 'what is due for an account could not be done now')
+  }
+}
+
+type FindDue = (page: { limit: number; after: AccountKey | null }) => Promise<AccountKey[]>
+type Work = (account: AccountKey) => Promise<void>
+
+/** Page after page, some accounts at a time. */
+async function forEachDue(
+  find: FindDue,
   deadline: number,
-  report: DueReport,
+  work: Work,
+  failed: (account: AccountKey, error: unknown) => void,
 ): Promise<void> {
-  const waiting = [...page]
-  const work = async (): Promise<void> => {
-    for (let key = waiting.shift(); key !== undefined && Date.now() < deadline; key = waiting.shift()) {
-      try {
-        if (await sweep(session, store, key)) report.accounts += 1
-      } catch (error) {
-        // One account that is busy or unreachable keeps no other from being swept.
-        if (!isCreditError(error)) throw error
-        report.failed += 1
-        session.logger.warn({ error, ...key }, 'an account could not be swept now')
+  for (let after: AccountKey | null = null; ;) {
+    const page: AccountKey[] = await find({ limit: ACCOUNTS_PER_PAGE, after })
+    const waiting = [...page]
+    const next = async (): Promise<void> => {
+      for (let key = waiting.shift(); key !== undefined && Date.now() < deadline; key = waiting.shift()) {
+        await work(key).catch((error: unknown) => failed(key, error))
       }
     }
+    await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, next))
+    after = page.at(-1) ?? null
+    if (page.length < ACCOUNTS_PER_PAGE || Date.now() >= deadline) return
   }
-  await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, work))
 }
 
 /** Settle one account. False: there was nothing to write (any more). */

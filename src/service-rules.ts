@@ -38,7 +38,7 @@ export class ServiceRules<T extends string> {
   constructor(options: CreditServiceOptions<T>, types: CreditTypes<T>) {
     const { lowBalance, on = {} } = options
     const limits: { [name: string]: unknown } = { ...options.limits }
-    const announce = announced(on)
+    const announce = announced(on, options.payments !== undefined)
     for (const name of Object.keys(limits)) types.resolve(name)
     const isForAll = Array.isArray(lowBalance)
     const forAll: unknown = isForAll ? lowBalance : []
@@ -72,12 +72,13 @@ function parseLimits(creditType: string, given: unknown): readonly Limit[] {
   return limits
 }
 
-function announced(on: object): ReadonlySet<EventKind> {
+function announced(on: object, hasPayments: boolean): ReadonlySet<EventKind> {
   const kinds = Object.entries(on).flatMap(([kind, callback]) => (callback === undefined ? [] : [kind]))
   const unknown = kinds.find((kind) => !EVENT_KINDS.some((known) => known === kind))
   if (unknown !== undefined) {
     const message = `"${unknown}" is no event; known: ${EVENT_KINDS.join(', ')}`
     throw new InvalidInputError([{ path: 'on', message }])
   }
-  return new Set(EVENT_KINDS.filter((kind) => kinds.includes(kind)))
+  const told: EventKind[] = EVENT_KINDS.filter((kind) => kinds.includes(kind))
+  return new Set(hasPayments ? [...told, 'topupDue'] : told)
 }

@@ -3,6 +3,7 @@ import { type AccountCall, Commands } from './commands.js'
 import type { CreditServiceOptions } from './credit-service-options.js'
 import { CreditTypes, DEFAULT_CREDIT_TYPES } from './credit-types.js'
 import { openDefaultCache, openDefaultStore } from './defaults.js'
+import { PaymentsNotConfiguredError } from './errors.js'
 import { EventDelivery } from './event-delivery.js'
 import { canonicalUserId } from './inputs.js'
 import type { AccountKey } from './ledger/account.js'
@@ -11,6 +12,8 @@ import { Plans } from './plans.js'
 import { consoleLogger, type Logger } from './ports/logger.js'
 import type { CreditStore } from './ports/store.js'
 import { ServiceRules } from './service-rules.js'
+import type { Till } from './till.js'
+import { runTopup } from './topups.js'
 
 /** The tools a service works with, open. */
 export interface Opened {
@@ -79,6 +82,15 @@ export class Session<T extends string> {
     return { store, account: { userId: canonicalUserId(input.userId, store.userIdType), creditType } }
   }
 
+  /** The tools payments are processed with. Throws `PaymentsNotConfiguredError` when there is no provider. */
+  async till(): Promise<Till> {
+    const { payments: provider, clawbackPolicy = 'debt' } = this.options
+    if (provider === undefined) throw new PaymentsNotConfiguredError()
+    const { store, commands } = await this.open()
+    const { plans, logger } = this
+    return { store, commands, provider, plans, clawbackPolicy, logger, clock: () => this.now() ?? new Date() }
+  }
+
   async userId(input: { userId: string | number }): Promise<string> {
     return canonicalUserId(input.userId, (await this.open()).store.userIdType)
   }
@@ -112,7 +124,11 @@ export class Session<T extends string> {
       clock === null ? (cache === undefined ? await openDefaultCache(store) : cache) : null,
       this.logger,
     )
-    const events = new EventDelivery({ store, on, waitUntil, clock, logger: this.logger })
+    const ownCallbacks =
+      this.options.payments === undefined
+        ? {}
+        : { topupDue: async (account: AccountKey) => runTopup(await this.till(), account) }
+    const events = new EventDelivery({ store, on: { ...on, ...ownCallbacks }, waitUntil, clock, logger: this.logger })
     return { store, balances, events, commands: new Commands({ clock, balances, rules: this.rules, events, store }) }
   }
 

@@ -15,7 +15,7 @@ export interface WebhookReceiver {
 
 export interface WebhookDependencies {
   /** Null: none is configured, which is answered with 500. */
-  provider: PaymentProvider | null
+  provider: Pick<PaymentProvider, 'signatureHeader' | 'verifyWebhook'> | null
   /** Act on a verified event. Resolves only after everything it wrote is committed. */
   process(event: VerifiedEvent): Promise<void>
   logger: Logger

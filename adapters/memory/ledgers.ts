@@ -1,14 +1,18 @@
 import type { Account, AccountKey } from '../../src/ledger/account.js'
 import type { AccountChanges, AccountState } from '../../src/ledger/account-state.js'
 import type { AccountHistory } from '../../src/ledger/audit.js'
+import type { AutoTopup } from '../../src/ledger/auto-topup.js'
 import { type Balance, balanceOf, emptyState } from '../../src/ledger/balance.js'
+import { nextMoment } from '../../src/ledger/due.js'
 import type { EventRecord } from '../../src/ledger/event.js'
-import { compareBurnDown, earliestAfter, type Grant, isExpired, isUsable, nextChange } from '../../src/ledger/grant.js'
+import { compareBurnDown, type Grant, isExpired, isUsable } from '../../src/ledger/grant.js'
 import { type Hold, isOverdue } from '../../src/ledger/hold.js'
 import type { LimitCount } from '../../src/ledger/limit.js'
 import { isDue, type Schedule } from '../../src/ledger/schedule.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
 import type { DueQuery } from '../../src/ports/due-store.js'
+import type { PurchaseStore } from '../../src/ports/purchase-store.js'
+import type { StateQuery } from '../../src/ports/store.js'
 
 /** Everything about one account. */
 export interface Ledger {
@@ -18,6 +22,7 @@ export interface Ledger {
   holds: Map<string, Hold>
   schedules: Map<string, Schedule>
   limitCounts: Map<string, LimitCount>
+  topup: AutoTopup | null
 }
 
 /** All accounts of a memory store, and where their rows are found by id. Gives out its own objects: callers copy. */
@@ -54,7 +59,8 @@ export class Ledgers {
   }
 
   /** Every grant, hold and schedule there is: more than was asked for is allowed. */
-  state(key: AccountKey, now: Date, withHistory = false): AccountState {
+  state(key: AccountKey, now: Date, load: Pick<StateQuery, 'history' | 'topup'> = {}): AccountState {
+    const withHistory = load.history === true
     const ledger = this.get(key)
     if (ledger === undefined) {
       const empty = emptyState(key, now)
@@ -62,18 +68,17 @@ export class Ledgers {
       return { ...empty, history: withHistory ? history : null }
     }
     const grants = trueGrants(ledger)
+    const holds = [...ledger.holds.values()]
+    const schedules = [...ledger.schedules.values()]
     return {
       account: ledger.account,
       grants,
-      holds: [...ledger.holds.values()],
-      schedules: [...ledger.schedules.values()],
+      holds,
+      schedules,
+      topup: load.topup === true ? ledger.topup : null,
       limitCounts: [...ledger.limitCounts.values()],
       usable: grants.filter((grant) => isUsable(grant, now)).reduce((sum, { remaining }) => sum + remaining, 0),
-      nextDueAt: earliestAfter(now, [
-        nextChange(grants, now),
-        ...openHolds(ledger).map(({ expiresAt }) => expiresAt),
-        ...activeSchedules(ledger).map(({ nextAt }) => nextAt),
-      ]),
+      nextDueAt: nextMoment({ grants, holds, schedules }, now),
       history: withHistory ? this.history(ledger, 'open') : null,
     }
   }
@@ -92,7 +97,16 @@ export class Ledgers {
     }
   }
 
-  write({ account, transactions, newGrants, changedGrants, holds, schedules, limitCounts }: AccountChanges): void {
+  write({
+    account,
+    transactions,
+    newGrants,
+    changedGrants,
+    holds,
+    schedules,
+    limitCounts,
+    topup,
+  }: AccountChanges): void {
     const key = ledgerKey(account)
     const ledger = this.#ledgers.get(key) ?? newLedger(account)
     this.#ledgers.set(key, ledger)
@@ -105,6 +119,7 @@ export class Ledgers {
     for (const hold of holds) this.#holds.set(hold.id, ledger)
     for (const schedule of schedules) ledger.schedules.set(schedule.id, schedule)
     for (const count of limitCounts) ledger.limitCounts.set(count.limitName, count)
+    ledger.topup = topup ?? ledger.topup
   }
 
   /** Open grants of a user that have not ended, in burn-down order per credit type. */
@@ -128,12 +143,24 @@ export class Ledgers {
         activeSchedules(ledger).some((schedule) => isDue(schedule, now)) ||
         trueGrants(ledger).some((grant) => grant.remaining > 0 && (isExpired(grant, now) || endsBy(grant, soon))),
     )
-    const start = after === null ? '' : ledgerKey(after)
-    const keys = found.map(({ account: { userId, creditType } }) => ({ userId, creditType }))
-    return keys
-      .filter((key) => ledgerKey(key) > start)
-      .sort((a, b) => (ledgerKey(a) < ledgerKey(b) ? -1 : 1))
-      .slice(0, limit)
+    return pageOfKeys(found, after, limit)
+  }
+
+  /** In order of credit type. */
+  topups(userId: string): AutoTopup[] {
+    const own = this.ofUser(userId).flatMap(({ topup }) => topup ?? [])
+    return own.sort((a, b) => (a.creditType < b.creditType ? -1 : 1))
+  }
+
+  /** In the order of their keys. */
+  dueTopups({ openBefore, limit, after }: Parameters<PurchaseStore['findDueTopups']>[0], now: Date): AccountKey[] {
+    const found = this.all().filter(({ account, topup }) => {
+      if (topup === null) return false
+      const { status, openPurchaseId, openSince, retryAt } = topup
+      if (openPurchaseId !== null) return openSince !== null && openSince < openBefore
+      return account.topupDue && status === 'active' && (retryAt === null || retryAt <= now)
+    })
+    return pageOfKeys(found, after, limit)
   }
 
   /** Put an empty text where a person could be told, and another id where theirs was. */
@@ -152,6 +179,8 @@ export class Ledgers {
         Object.assign(row, silent, { description: '', request: null, actor: null })
       for (const row of [...ledger.grants.values(), ...ledger.schedules.values(), ...ledger.limitCounts.values()])
         row.userId = replacement
+      Object.assign(ledger.account, { topupThreshold: null, topupDue: false })
+      if (ledger.topup !== null) Object.assign(ledger.topup, { userId: replacement, status: 'off', recoveryUrl: null })
     }
     return ledgers.length
   }
@@ -170,7 +199,17 @@ function newLedger(account: Account): Ledger {
     holds: new Map(),
     schedules: new Map(),
     limitCounts: new Map(),
+    topup: null,
   }
+}
+
+function pageOfKeys(ledgers: readonly Ledger[], after: AccountKey | null, limit: number): AccountKey[] {
+  const start = after === null ? '' : ledgerKey(after)
+  const keys = ledgers.map(({ account: { userId, creditType } }) => ({ userId, creditType }))
+  return keys
+    .filter((key) => ledgerKey(key) > start)
+    .sort((a, b) => (ledgerKey(a) < ledgerKey(b) ? -1 : 1))
+    .slice(0, limit)
 }
 
 /** The head's remaining stands in the account row. */

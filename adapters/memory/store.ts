@@ -1,5 +1,6 @@
 import type { Account, AccountKey } from '../../src/ledger/account.js'
 import type { AccountHistory } from '../../src/ledger/audit.js'
+import type { AutoTopup } from '../../src/ledger/auto-topup.js'
 import type { Balance } from '../../src/ledger/balance.js'
 import type { Decision, State } from '../../src/ledger/decision.js'
 import type { EventRecord } from '../../src/ledger/event.js'
@@ -12,7 +13,7 @@ import type { JsonObject, Transaction } from '../../src/ledger/transaction.js'
 import { InvalidInputError } from '../../src/errors.js'
 import type { DueQuery } from '../../src/ports/due-store.js'
 import type { ClaimedEvent, ClaimQuery } from '../../src/ports/outbox-store.js'
-import type { PurchaseReference } from '../../src/ports/purchase-store.js'
+import type { PurchaseReference, PurchaseStore } from '../../src/ports/purchase-store.js'
 import type {
   Applied,
   Command,
@@ -28,7 +29,8 @@ import type {
 } from '../../src/ports/store.js'
 import { ledgerKey, Ledgers } from './ledgers.js'
 import { Outbox } from './outbox.js'
-import { Packages, Purchases } from './selling.js'
+import { PaymentRecords } from './payment-records.js'
+import { Purchases } from './purchases.js'
 
 /**
  * A store in this process's memory, for tests and first steps: every promise of the port but durability, and no database
@@ -44,7 +46,7 @@ interface KeptCommand {
   keptResult: JsonObject | null
 }
 
-class MemoryStore extends Packages implements CreditStore {
+class MemoryStore extends PaymentRecords implements CreditStore {
   readonly userIdType = 'text'
   readonly memoryScope = {}
   readonly #ledgers = new Ledgers()
@@ -184,6 +186,22 @@ class MemoryStore extends Packages implements CreditStore {
     return structuredClone(this.#purchases.find(reference) ?? null)
   }
 
+  async listInvoicePurchases(invoiceId: string): Promise<Purchase[]> {
+    return structuredClone(this.#purchases.ofInvoice(invoiceId))
+  }
+
+  async listPurchases(query: Parameters<PurchaseStore['listPurchases']>[0]): Promise<Purchase[]> {
+    return structuredClone(this.#purchases.list(query))
+  }
+
+  async listTopups(userId: string): Promise<AutoTopup[]> {
+    return structuredClone(this.#ledgers.topups(userId))
+  }
+
+  async findDueTopups(query: Parameters<PurchaseStore['findDueTopups']>[0]): Promise<AccountKey[]> {
+    return this.#ledgers.dueTopups(query, query.now ?? new Date())
+  }
+
   async recordWebhookEvent(): Promise<void> {
     // Nobody can read the audit trail of a store that ends with the process.
   }
@@ -219,6 +237,7 @@ class MemoryStore extends Packages implements CreditStore {
     const purchases = this.#purchases.rename(userId, replacement)
     const accounts = this.#ledgers.anonymize(userId, replacement)
     this.#outbox.drop(userId)
+    this.anonymizeRecords(userId, replacement)
     for (const [name, kept] of this.#keys) {
       if (!name.startsWith(keyPrefix(userId))) continue
       this.#keys.delete(name)
@@ -246,28 +265,26 @@ class MemoryStore extends Packages implements CreditStore {
 
   #load(command: Command, now: Date): Omit<State, 'items'> {
     const { load, accounts } = command
+    const history = (): Transaction[] => accounts.flatMap((key) => this.#ledgers.get(key)?.transactions ?? [])
     return {
-      accounts: accounts.map((key) => this.#ledgers.state(key, now, load.history)),
-      purchases: (command.purchases ?? []).flatMap(({ id }) => {
-        const purchase = this.#purchases.find({ id })
-        return purchase === undefined ? [] : [{ purchase, facts: this.#purchases.facts(id) }]
-      }),
+      accounts: accounts.map((key) => this.#ledgers.state(key, now, load)),
+      purchases: this.#purchases.locked(command.purchases ?? [], history),
       transactions: (load.transactions ?? []).flatMap((id) => {
         const transaction = this.#ledgers.transaction(id)
         if (transaction === undefined || !accounts.some((key) => ledgerKey(key) === ledgerKey(transaction))) return []
-        const history = this.#ledgers.get(transaction)?.transactions ?? []
-        return [{ transaction, related: history.filter(({ relatedId }) => relatedId === id) }]
+        return [{ transaction, related: history().filter(({ relatedId }) => relatedId === id) }]
       }),
     }
   }
 
   #write<R>(command: Command, decision: Decision<R>): void {
-    const { main, keptResult = null, accounts, items = [], purchases = [], facts = [] } = decision
+    const { main, keptResult = null, accounts, items = [], purchases = [], facts = [], quarantine = [] } = decision
     for (const changes of accounts) {
       this.#ledgers.write(changes)
       this.#outbox.add(changes.events)
     }
     this.#purchases.write(purchases, facts)
+    this.writeQuarantine(quarantine)
     for (const row of items) this.#keep(row.userId, row.idempotencyKey, row, null)
     const request = main === null ? Object.fromEntries(command.request) : main.request
     this.#keep(command.userId, command.key, main, keptResult, request)

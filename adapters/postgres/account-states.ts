@@ -1,6 +1,6 @@
 import type { Account } from '../../src/ledger/account.js'
 import type { AccountState } from '../../src/ledger/account-state.js'
-import type { StateQuery } from '../../src/ports/store.js'
+import type { Command, StateQuery } from '../../src/ports/store.js'
 import {
   decodeTransaction,
   epochMs,
@@ -10,6 +10,7 @@ import {
   jsonRow,
   LIMIT_COLUMNS,
   SCHEDULE_COLUMNS,
+  TOPUP_COLUMNS,
   TRANSACTION_COLUMNS,
 } from './columns.js'
 import type { SqlTables } from './sql-tables.js'
@@ -35,8 +36,11 @@ const OF_ACCOUNT = 'user_id = a.user_id and credit_type = a.credit_type'
 /** Open holds whose time has run out, as `isOverdue` of the ledger has it. */
 const OVERDUE_HOLD = `status = 'open' and expires_at <= input.now`
 
-/** Schedules whose period has ended, as `isDue` of the ledger has it. */
-const DUE_SCHEDULE = `status = 'active' and next_at <= input.now`
+/** Schedules that go on by themselves, as `nextPeriodAt` of the ledger has it: in the words of their index on `next_at`. */
+export const RENEWING_SCHEDULE = `status = 'active' and (paid_until is null or next_at < paid_until)`
+
+/** Schedules of which a period has begun that is not written, as `isDue` of the ledger has it. */
+const DUE_SCHEDULE = `${RENEWING_SCHEDULE} and next_at <= input.now`
 
 /**
  * Joins to `a` what can be read of an account in one pass each over its open grants, open holds and active schedules:
@@ -58,7 +62,7 @@ export function accountSums({ names }: SqlTables): string {
       ) held
       cross join lateral (
         select ${next('next_at')} as next_change, bool_or(${DUE_SCHEDULE}) as is_overdue
-        from ${names.creditSchedules} where ${OF_ACCOUNT} and status = 'active'
+        from ${names.creditSchedules} where ${OF_ACCOUNT} and ${RENEWING_SCHEDULE}
       ) planned
       cross join lateral (
         select least(sums.next_change, held.next_change, planned.next_change) as next_due_at,
@@ -83,6 +87,7 @@ export interface JsonAccountState {
   holds: unknown[] | null
   schedules: unknown[] | null
   limitCounts?: unknown[] | null
+  topup?: unknown
   usable: number
   nextDueAt: number | null
   history?: unknown[] | null
@@ -92,6 +97,7 @@ export function decodeAccountState(json: JsonAccountState, account: Account): Ac
   const grants = (json.grants ?? []).map((row) => fromJsonRow(GRANT_COLUMNS, row))
   const holds = (json.holds ?? []).map((row) => fromJsonRow(HOLD_COLUMNS, row))
   const schedules = (json.schedules ?? []).map((row) => fromJsonRow(SCHEDULE_COLUMNS, row))
+  const topup = json.topup ?? null
   const transactions = json.history?.map(decodeTransaction)
   const history =
     transactions === undefined
@@ -109,34 +115,56 @@ export function decodeAccountState(json: JsonAccountState, account: Account): Ac
     holds,
     schedules,
     limitCounts: (json.limitCounts ?? []).map((row) => fromJsonRow(LIMIT_COLUMNS, row)),
+    topup: topup === null ? null : fromJsonRow(TOPUP_COLUMNS, topup),
     usable: json.usable,
     nextDueAt: json.nextDueAt === null ? null : new Date(json.nextDueAt),
     history,
   }
 }
 
+/** What a command asks for, beside its accounts. */
+type Asked = Pick<Command, 'load' | 'purchases'>
+
 /**
- * CTEs behind {@link commandStates}: the command's accounts, the transactions it names with their corrections, the holds
- * and schedules to load, and the grants these touch. Only what the command asks for. Fenced by `offset 0`, so that every
- * account looks into the indexes, however few rows the planner has seen.
+ * CTEs behind {@link commandStates}: the command's accounts, the transactions it names with their corrections, those of its
+ * purchases, the holds and schedules to load, and the grants these touch. Only what the command asks for. Fenced by
+ * `offset 0`, so that every account looks into the indexes, however few rows the planner has seen.
  */
-export function stateParts(tables: SqlTables, load: StateQuery): string {
+export function stateParts(tables: SqlTables, asked: Asked): string {
   const { userIdType } = tables
+  const { load } = asked
   const parts = [
     `accounts as materialized (
       select (key->>'userId')::${userIdType} as user_id, key->>'creditType' as credit_type, position
       from input cross join jsonb_array_elements(j->'accounts') with ordinality sent(key, position)
     )`,
     ...(namesTransactions(load) ? namedTransactionParts(tables) : []),
+    ...(namesPurchases(asked) ? [correctionsPart(tables)] : []),
     holdsPart(tables, load),
     schedulesPart(tables, load),
-    touchedPart(load),
+    touchedPart(tables, asked),
   ]
   return parts.join(', ')
 }
 
 export function namesTransactions({ transactions = [] }: StateQuery): boolean {
   return transactions.length > 0
+}
+
+export function namesPurchases({ purchases = [] }: Pick<Command, 'purchases'>): boolean {
+  return purchases.length > 0
+}
+
+/** Ids of the command's purchases, whether or not they are written. */
+const NAMED_PURCHASES = `(select (sent->>'id')::uuid as id from input cross join jsonb_array_elements(j->'purchases') sent) named`
+
+/** What was corrected for the command's purchases, on its accounts. */
+function correctionsPart({ names }: SqlTables): string {
+  return `corrections as materialized (
+      select t.* from ${NAMED_PURCHASES} cross join lateral (
+        select * from ${names.creditTransactions} where related_id = named.id offset 0
+      ) t join accounts a on t.user_id = a.user_id and t.credit_type = a.credit_type
+    )`
 }
 
 /** The named transactions that belong to the command's accounts, and their corrections. */
@@ -176,7 +204,7 @@ function holdsPart({ names }: SqlTables, load: StateQuery): string {
     )`
 }
 
-/** Schedules whose period has ended; where asked for, all active ones, and ended ones whose period still runs. */
+/** Schedules of which a period has begun; where asked for, all active ones, and ended ones whose period still runs. */
 function schedulesPart({ names }: SqlTables, load: StateQuery): string {
   const all = load.history === true || load.schedules === true
   return `loaded_schedules as materialized (
@@ -188,20 +216,31 @@ function schedulesPart({ names }: SqlTables, load: StateQuery): string {
 }
 
 /** Ids of grants that are loaded, open or closed, because something that is loaded touched them. */
-function touchedPart(load: StateQuery): string {
+function touchedPart({ names }: SqlTables, asked: Asked): string {
+  const { load } = asked
   const pinned = `select (part->>'grantId')::uuid as id from loaded_holds cross join jsonb_array_elements(allocations) part
       where status = 'open'`
   const named = `select jsonb_array_elements_text(j->'grantIds')::uuid from input`
-  const ofTransactions = `select grant_id from (select grant_id from asked union all select grant_id from related) whole
-      where grant_id is not null
-      union
-      select (part->>'grantId')::uuid from (select allocations from asked union all select allocations from related) shared
-      cross join jsonb_array_elements(allocations) part
-      where allocations is not null and part ? 'grantId'`
-  const parts = [pinned, ...(namesGrants(load) ? [named] : []), ...(namesTransactions(load) ? [ofTransactions] : [])]
+  const ofPurchases = `select g.id from accounts a cross join ${NAMED_PURCHASES} cross join lateral (
+        select id from ${names.creditGrants} where ${OF_ACCOUNT} and purchase_id = named.id offset 0
+      ) g`
+  const parts = [
+    pinned,
+    ...(namesGrants(load) ? [named] : []),
+    ...(namesTransactions(load) ? ['asked', 'related'].map(grantsOf) : []),
+    ...(namesPurchases(asked) ? [ofPurchases, grantsOf('corrections')] : []),
+  ]
   return `touched as materialized (
       ${parts.join('\n      union\n      ')}
     )`
+}
+
+/** Ids of the grants that some transactions touched. */
+function grantsOf(transactions: string): string {
+  return `select grant_id from ${transactions} where grant_id is not null
+      union
+      select (part->>'grantId')::uuid from ${transactions} cross join jsonb_array_elements(allocations) part
+      where allocations is not null and part ? 'grantId'`
 }
 
 function namesGrants({ grantIds = [] }: StateQuery): boolean {
@@ -209,27 +248,30 @@ function namesGrants({ grantIds = [] }: StateQuery): boolean {
 }
 
 /** Per account, in the command's order: what {@link decodeAccountState} takes. Stands behind {@link stateParts}. */
-export function commandStates(tables: SqlTables, load: StateQuery): string {
+export function commandStates(tables: SqlTables, asked: Asked): string {
   const { names } = tables
+  const { load } = asked
   return `(select json_agg(json_build_object(
-        'grants', (select json_agg(${jsonRow(GRANT_COLUMNS, 'g')}) from (${chosenGrants(tables, load)}) g),
+        'grants', (select json_agg(${jsonRow(GRANT_COLUMNS, 'g')}) from (${chosenGrants(tables, asked)}) g),
         'holds', (select ${jsonList(HOLD_COLUMNS, 'h')} from loaded_holds h where h.user_id = a.user_id and h.credit_type = a.credit_type),
         'schedules', (select ${jsonList(SCHEDULE_COLUMNS, 's')} from loaded_schedules s
           where s.user_id = a.user_id and s.credit_type = a.credit_type),
         'limitCounts', ${load.limits === true ? limitCounts(names.creditLimitWindows) : 'null'},
+        'topup', ${load.topup === true ? topup(names.creditAutoTopups) : 'null'},
         'usable', sums.usable,
         'nextDueAt', ${epochMs('due.next_due_at')},
         'history', ${load.history === true ? accountHistory(names.creditTransactions) : 'null'}
       ) order by a.position) from accounts a ${accountSums(tables)})`
 }
 
-function chosenGrants({ names }: SqlTables, load: StateQuery): string {
+function chosenGrants({ names }: SqlTables, asked: Asked): string {
+  const { load } = asked
   const list = GRANT_COLUMNS.map(([, column]) => column).join(', ')
   const openRows = `select ${list} from (${openGrants(names, load.grants)}) chosen`
   const closed =
     load.grants === 'every'
       ? 'not open'
-      : namesGrants(load) || namesTransactions(load)
+      : namesGrants(load) || namesTransactions(load) || namesPurchases(asked)
         ? 'not open and id = any(array(select id from touched))'
         : null
   return closed === null
@@ -255,6 +297,10 @@ function openGrants(names: SqlTables['names'], grants: StateQuery['grants']): st
 function limitCounts(table: string): string {
   return `(select json_agg(${jsonRow(LIMIT_COLUMNS, 'w')}) from ${table} w
           where w.user_id = a.user_id and w.credit_type = a.credit_type)`
+}
+
+function topup(table: string): string {
+  return `(select ${jsonRow(TOPUP_COLUMNS, 't')} from ${table} t where t.user_id = a.user_id and t.credit_type = a.credit_type)`
 }
 
 function accountHistory(table: string): string {

@@ -1,4 +1,5 @@
 import type { Account } from '../../src/ledger/account.js'
+import type { AutoTopup } from '../../src/ledger/auto-topup.js'
 import type { EventRecord } from '../../src/ledger/event.js'
 import type { Grant } from '../../src/ledger/grant.js'
 import type { Hold } from '../../src/ledger/hold.js'
@@ -7,6 +8,7 @@ import type { PaymentFact, Purchase, QuarantineEntry } from '../../src/ledger/pu
 import type { Schedule } from '../../src/ledger/schedule.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
 import type { CreditPackage } from '../../src/ports/package-store.js'
+import type { CustomerRecord, SubscriptionRecord } from '../../src/ports/purchase-store.js'
 import type { UserIdType } from '../../src/ports/store.js'
 
 /** How a column is kept. `user`: the host's own type of user id. */
@@ -41,6 +43,8 @@ export const ACCOUNT_COLUMNS = columns<Account>(
   ['nextDueAt', 'next_due_at', 'timestamptz'],
   ['lastCredit', 'last_credit', 'bigint'],
   ['alertFloor', 'alert_floor', 'bigint'],
+  ['topupThreshold', 'topup_threshold', 'bigint'],
+  ['topupDue', 'topup_due', 'boolean'],
   ['createdAt', 'created_at', 'timestamptz'],
   ['updatedAt', 'updated_at', 'timestamptz'],
 )
@@ -125,6 +129,10 @@ export const SCHEDULE_COLUMNS = columns<Schedule>(
   ['periodGranted', 'period_granted', 'bigint'],
   ['status', 'status', 'text'],
   ['subscriptionId', 'subscription_id', 'text'],
+  ['paidUntil', 'paid_until', 'timestamptz'],
+  ['purchaseId', 'purchase_id', 'uuid'],
+  ['undelivered', 'undelivered', 'bigint'],
+  ['graceSeconds', 'grace_seconds', 'integer'],
   ['createdAt', 'created_at', 'timestamptz'],
   ['updatedAt', 'updated_at', 'timestamptz'],
 )
@@ -152,6 +160,7 @@ export const PURCHASE_COLUMNS = columns<Purchase>(
   ['id', 'id', 'uuid'],
   ['userId', 'user_id', 'user'],
   ['creditType', 'credit_type', 'text'],
+  ['origin', 'origin', 'text'],
   ['packageId', 'package_id', 'integer'],
   ['packageName', 'package_name', 'text'],
   ['quantity', 'quantity', 'integer'],
@@ -164,8 +173,10 @@ export const PURCHASE_COLUMNS = columns<Purchase>(
   ['sessionId', 'session_id', 'text'],
   ['paymentId', 'payment_id', 'text'],
   ['chargeId', 'charge_id', 'text'],
+  ['invoiceId', 'invoice_id', 'text'],
   ['paidMinor', 'paid_minor', 'bigint'],
   ['clawed', 'clawed', 'bigint'],
+  ['withheld', 'withheld', 'bigint'],
   ['absorbed', 'absorbed', 'bigint'],
   ['createdAt', 'created_at', 'timestamptz'],
   ['updatedAt', 'updated_at', 'timestamptz'],
@@ -186,11 +197,62 @@ export const FACT_COLUMNS = columns<PaymentFact>(
 
 export const QUARANTINE_COLUMNS = columns<QuarantineEntry>(
   ['id', 'id', 'uuid'],
-  ['userId', 'user_id', 'user'],
+  ['userId', 'user_id', 'text'],
   ['purchaseId', 'purchase_id', 'uuid'],
+  ['invoiceId', 'invoice_id', 'text'],
   ['reason', 'reason', 'text'],
   ['details', 'details', 'jsonb'],
   ['createdAt', 'created_at', 'timestamptz'],
+  ['resolvedAt', 'resolved_at', 'timestamptz'],
+  ['resolvedBy', 'resolved_by', 'text'],
+  ['resolution', 'resolution', 'text'],
+)
+
+export const CUSTOMER_COLUMNS = columns<CustomerRecord>(
+  ['userId', 'user_id', 'user'],
+  ['provider', 'provider', 'text'],
+  ['livemode', 'livemode', 'boolean'],
+  ['customerId', 'customer_id', 'text'],
+  ['createdAt', 'created_at', 'timestamptz'],
+  ['updatedAt', 'updated_at', 'timestamptz'],
+)
+
+export const SUBSCRIPTION_COLUMNS = columns<SubscriptionRecord>(
+  ['id', 'id', 'text'],
+  ['userId', 'user_id', 'user'],
+  ['provider', 'provider', 'text'],
+  ['livemode', 'livemode', 'boolean'],
+  ['customerId', 'customer_id', 'text'],
+  ['status', 'status', 'text'],
+  ['items', 'items', 'jsonb'],
+  ['cancelAtPeriodEnd', 'cancel_at_period_end', 'boolean'],
+  ['collectionPaused', 'collection_paused', 'boolean'],
+  ['endedAt', 'ended_at', 'timestamptz'],
+  ['trialEndsAt', 'trial_ends_at', 'timestamptz'],
+  ['createdAt', 'created_at', 'timestamptz'],
+  ['updatedAt', 'updated_at', 'timestamptz'],
+)
+
+export const TOPUP_COLUMNS = columns<AutoTopup>(
+  ['userId', 'user_id', 'user'],
+  ['creditType', 'credit_type', 'text'],
+  ['threshold', 'threshold', 'bigint'],
+  ['packageId', 'package_id', 'integer'],
+  ['quantity', 'quantity', 'integer'],
+  ['maxPerMonth', 'max_per_month', 'integer'],
+  ['maxAmountMinor', 'max_amount_minor', 'bigint'],
+  ['status', 'status', 'text'],
+  ['openPurchaseId', 'open_purchase_id', 'uuid'],
+  ['openSince', 'open_since', 'timestamptz'],
+  ['failures', 'failures', 'integer'],
+  ['retryAt', 'retry_at', 'timestamptz'],
+  ['monthStart', 'month_start', 'timestamptz'],
+  ['monthCount', 'month_count', 'integer'],
+  ['monthMinor', 'month_minor', 'bigint'],
+  ['lastFailure', 'last_failure', 'text'],
+  ['recoveryUrl', 'recovery_url', 'text'],
+  ['createdAt', 'created_at', 'timestamptz'],
+  ['updatedAt', 'updated_at', 'timestamptz'],
 )
 
 export const PACKAGE_COLUMNS = columns<CreditPackage>(

@@ -1,5 +1,6 @@
 import type { AccountKey } from '../../src/ledger/account.js'
 import type { DueQuery } from '../../src/ports/due-store.js'
+import { RENEWING_SCHEDULE } from './account-states.js'
 import type { SqlExecutor } from './sql-database.js'
 import type { SqlTables } from './sql-tables.js'
 
@@ -21,7 +22,7 @@ export async function selectDueAccounts(
   const kinds = [
     `${names.creditOpenGrants} where remaining > 0 and expires_at <= ${NOW}`,
     `${names.creditHolds} where status = 'open' and expires_at <= ${NOW}`,
-    `${names.creditSchedules} where status = 'active' and next_at <= ${NOW}`,
+    `${names.creditSchedules} where ${RENEWING_SCHEDULE} and next_at <= ${NOW}`,
   ]
   if (expiringWithinSeconds !== null) {
     kinds.push(

@@ -1,6 +1,6 @@
 import type { Account } from '../../src/ledger/account.js'
 import type { AccountState } from '../../src/ledger/account-state.js'
-import type { PaymentFact, Purchase } from '../../src/ledger/purchase.js'
+import type { PaymentFact } from '../../src/ledger/purchase.js'
 import type { StoredRequest } from '../../src/ledger/request.js'
 import type { JsonObject, Transaction } from '../../src/ledger/transaction.js'
 import type { Command } from '../../src/ports/store.js'
@@ -8,6 +8,7 @@ import {
   commandStates,
   decodeAccountState,
   type JsonAccountState,
+  namesPurchases,
   namesTransactions,
   stateParts,
 } from './account-states.js'
@@ -24,7 +25,9 @@ export interface Loaded {
   /** The same of each of the command's items. */
   items: (KnownCommand | null)[]
   accounts: AccountState[]
+  /** Of the command's purchases: the money that went back, and what was corrected for them, oldest first. */
   facts: PaymentFact[]
+  corrections: Transaction[]
   transactions: { transaction: Transaction; related: Transaction[] }[]
 }
 
@@ -41,9 +44,9 @@ export async function loadState(
   sql: SqlExecutor,
   tables: SqlTables,
   command: Command,
-  locked: { accounts: Account[]; purchases: Purchase[] },
+  locked: readonly Account[],
 ): Promise<Loaded> {
-  const { id, userId, key, load, now, accounts, items = [] } = command
+  const { id, userId, key, load, now, accounts, items = [], purchases = [] } = command
   const input = {
     id,
     userId,
@@ -55,10 +58,10 @@ export async function loadState(
     transactions: load.transactions,
     holds: load.holds,
     grantIds: load.grantIds,
-    purchases: locked.purchases.map((purchase) => purchase.id),
+    purchases: purchases.map((purchase) => ({ userId: purchase.userId, id: purchase.id })),
   }
   const [row] = await sql.query(loadStatement(tables, command), [JSON.stringify(input)])
-  return decodeLoaded(JSON.parse(String(row?.loaded)) as JsonLoaded, locked.accounts)
+  return decodeLoaded(JSON.parse(String(row?.loaded)) as JsonLoaded, locked)
 }
 
 interface JsonLoaded {
@@ -67,6 +70,7 @@ interface JsonLoaded {
   items: JsonKnown[] | null
   accounts: JsonAccountState[] | null
   facts: unknown[] | null
+  corrections: unknown[] | null
   transactions: { transaction: unknown; related: unknown[] | null }[] | null
 }
 
@@ -87,6 +91,7 @@ function decodeLoaded(json: JsonLoaded, accounts: readonly Account[]): Loaded {
       return decodeAccountState(state, account)
     }),
     facts: (json.facts ?? []).map((fact) => fromJsonRow(FACT_COLUMNS, fact)),
+    corrections: (json.corrections ?? []).map(decodeTransaction),
     transactions: (json.transactions ?? []).map(({ transaction, related }) => ({
       transaction: decodeTransaction(transaction),
       related: (related ?? []).map(decodeTransaction),
@@ -104,21 +109,26 @@ function decodeKnown({ byKey, byId, kept }: JsonKnown): KnownCommand | null {
 }
 
 /** Only the parts a command needs stand in its statement; there are a handful of different texts. */
-function loadStatement(tables: SqlTables, { key, accounts, items = [], purchases = [], load }: Command): string {
-  const { names, userIdType } = tables
+function loadStatement(tables: SqlTables, command: Command): string {
+  const { key, accounts, items = [], load } = command
+  const { userIdType } = tables
   const withAccounts = accounts.length > 0
+  const withPurchases = namesPurchases(command)
+  // A command that writes no transaction and has no key is known by nothing; its user may be no user at all.
+  const mayBeKnown = withAccounts || key !== null
   const own = { id: `(j->>'id')::uuid`, userId: 'input.user_id', key: key === null ? null : `j->>'key'` }
   return `with input as materialized (
-      select j, (j->>'userId')::${userIdType} as user_id,
+      select j, ${mayBeKnown ? `(j->>'userId')::${userIdType}` : 'null'} as user_id,
         ${clockOr(`(j->>'now')`)} as now
       from (select $1::text::jsonb as j) sent
-    )${withAccounts ? `, ${stateParts(tables, load)}` : ''}
+    )${withAccounts ? `, ${stateParts(tables, command)}` : ''}
     select json_build_object(
       'now', ${epochMs('input.now')},
-      'known', ${knownCommand(tables, own)},
+      'known', ${mayBeKnown ? knownCommand(tables, own) : UNKNOWN},
       'items', ${items.length === 0 ? 'null' : knownItems(tables)},
-      'accounts', ${withAccounts ? commandStates(tables, load) : 'null'},
-      'facts', ${purchases.length === 0 ? 'null' : paymentFacts(names.creditPaymentFacts)},
+      'accounts', ${withAccounts ? commandStates(tables, command) : 'null'},
+      'facts', ${withPurchases ? paymentFacts(tables) : 'null'},
+      'corrections', ${withAccounts && withPurchases ? corrections() : 'null'},
       'transactions', ${withAccounts && namesTransactions(load) ? namedTransactions() : 'null'}
     )::text as loaded
     from input`
@@ -139,6 +149,8 @@ function knownCommand(
         'byId', (select ${row} from ${names.creditTransactions} t where t.id = ${id} and t.user_id = ${userId}))`
 }
 
+const UNKNOWN = `json_build_object('byKey', null, 'kept', null, 'byId', null)`
+
 function knownItems(tables: SqlTables): string {
   const item = {
     id: `(item->>'id')::uuid`,
@@ -149,9 +161,14 @@ function knownItems(tables: SqlTables): string {
         from jsonb_array_elements(j->'items') with ordinality sent(item, position))`
 }
 
-function paymentFacts(table: string): string {
-  return `(select json_agg(${jsonRow(FACT_COLUMNS, 'f')} order by f.id collate "C") from ${table} f
-        where f.user_id = input.user_id and f.purchase_id in (select p::uuid from jsonb_array_elements_text(j->'purchases') p))`
+function paymentFacts({ names, userIdType }: SqlTables): string {
+  return `(select json_agg(${jsonRow(FACT_COLUMNS, 'f')} order by f.id collate "C")
+        from jsonb_to_recordset(j->'purchases') as p("userId" ${userIdType}, id uuid)
+        join ${names.creditPaymentFacts} f on f.user_id = p."userId" and f.purchase_id = p.id)`
+}
+
+function corrections(): string {
+  return `(select json_agg(${jsonRow(TRANSACTION_COLUMNS, 'c')} order by c.created_at, c.seq) from corrections c)`
 }
 
 function namedTransactions(): string {

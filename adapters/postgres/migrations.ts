@@ -25,7 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
 
 /*
  * Rules for all tables (DESIGN section 4): `user_id` is part of every primary key and unique constraint of per-user
- * tables; no defaults on bigint columns; columns of eight bytes come first, so that rows need no padding.
+ * tables, but of those kept by a provider's id (which finds the user) and of the quarantine (whose user may be unknown); no defaults on bigint columns; columns of eight bytes come first, so that rows need no padding.
  */
 
 function ledgerTables(schema: string): string[] {
@@ -41,10 +41,12 @@ function ledgerTables(schema: string): string[] {
       version bigint not null,
       last_credit bigint not null,
       alert_floor bigint,
+      topup_threshold bigint,
       next_due_at timestamptz,
       created_at timestamptz not null,
       updated_at timestamptz not null,
       head_grant_id uuid,
+      topup_due boolean not null,
       user_id text not null,
       credit_type text not null,
       constraint user_credits_pkey primary key (user_id, credit_type),
@@ -53,6 +55,7 @@ function ledgerTables(schema: string): string[] {
       constraint user_credits_owned_check check (balance + debt >= held),
       constraint user_credits_head_check check (head_remaining >= 0)
     ) with (fillfactor = 75)`,
+    `create index user_credits_topup_due on ${schema}.user_credits (user_id, credit_type) where topup_due`,
     `create table ${schema}.credit_transactions (
       seq bigint not null,
       amount bigint not null,
@@ -120,6 +123,7 @@ function ledgerTables(schema: string): string[] {
     ) with (fillfactor = 80)`,
     `create index credit_grants_open on ${schema}.credit_grants (user_id, credit_type, priority, expires_at) where open`,
     `create index credit_grants_id on ${schema}.credit_grants (id)`,
+    `create index credit_grants_purchase on ${schema}.credit_grants (user_id, purchase_id) where purchase_id is not null`,
     `create index credit_grants_expiry on ${schema}.credit_grants (expires_at) where open and expires_at is not null`,
     `create table ${schema}.credit_holds (
       amount bigint not null,
@@ -185,16 +189,18 @@ function sellingTables(schema: string): string[] {
       unit_price_minor bigint not null,
       paid_minor bigint,
       clawed bigint not null,
+      withheld bigint not null,
       absorbed bigint not null,
       created_at timestamptz not null,
       updated_at timestamptz not null,
       fulfilled_at timestamptz,
       id uuid not null,
-      package_id integer not null,
+      package_id integer,
       quantity integer not null,
       livemode boolean not null,
       user_id text not null,
       credit_type text not null,
+      origin text not null,
       package_name text not null,
       currency text not null,
       status text not null,
@@ -202,12 +208,16 @@ function sellingTables(schema: string): string[] {
       session_id text,
       payment_id text,
       charge_id text,
+      invoice_id text,
       constraint credit_purchases_pkey primary key (user_id, id),
-      constraint credit_purchases_clawed_check check (clawed >= 0 and clawed <= credits and absorbed >= 0 and absorbed <= clawed)
+      constraint credit_purchases_clawed_check
+        check (withheld >= 0 and absorbed >= 0 and absorbed + withheld <= clawed and clawed <= credits)
     )`,
     `create index credit_purchases_id on ${schema}.credit_purchases (id)`,
     `create index credit_purchases_unsettled on ${schema}.credit_purchases (created_at)
       where status in ('pending', 'processing')`,
+    `create index credit_purchases_invoice on ${schema}.credit_purchases (user_id, invoice_id)
+      where invoice_id is not null`,
     `create table ${schema}.credit_purchase_references (
       purchase_id uuid not null,
       reference text not null,
@@ -224,20 +234,22 @@ function sellingTables(schema: string): string[] {
       kind text not null,
       currency text not null,
       status text not null,
-      constraint credit_payment_facts_pkey primary key (user_id, id)
+      constraint credit_payment_facts_pkey primary key (user_id, purchase_id, id)
     )`,
-    `create index credit_payment_facts_purchase on ${schema}.credit_payment_facts (user_id, purchase_id)`,
     `create table ${schema}.credit_quarantine (
       created_at timestamptz not null,
       resolved_at timestamptz,
       id uuid not null,
       purchase_id uuid,
-      user_id text not null,
+      user_id text,
+      invoice_id text,
       reason text not null,
       resolved_by text,
+      resolution text,
       details jsonb not null,
-      constraint credit_quarantine_pkey primary key (user_id, id)
+      constraint credit_quarantine_pkey primary key (id)
     )`,
+    `create index credit_quarantine_open on ${schema}.credit_quarantine (id) where resolved_at is null`,
     `create table ${schema}.credit_customers (
       created_at timestamptz not null,
       updated_at timestamptz not null,
@@ -245,7 +257,6 @@ function sellingTables(schema: string): string[] {
       user_id text not null,
       provider text not null,
       customer_id text not null,
-      payment_method_id text,
       constraint credit_customers_pkey primary key (user_id, provider, livemode)
     )`,
     `create index credit_customers_customer on ${schema}.credit_customers (customer_id)`,
@@ -255,33 +266,36 @@ function sellingTables(schema: string): string[] {
 function recurringTables(schema: string): string[] {
   return [
     `create table ${schema}.credit_subscriptions (
-      period_start timestamptz,
-      period_end timestamptz,
+      ended_at timestamptz,
+      trial_ends_at timestamptz,
       created_at timestamptz not null,
       updated_at timestamptz not null,
-      quantity integer not null,
       cancel_at_period_end boolean not null,
+      collection_paused boolean not null,
       livemode boolean not null,
       id text not null,
       user_id text not null,
       provider text not null,
-      plan text not null,
-      price_id text,
+      customer_id text,
       status text not null,
-      metadata jsonb,
-      constraint credit_subscriptions_pkey primary key (user_id, id)
+      items jsonb not null,
+      constraint credit_subscriptions_pkey primary key (id)
     )`,
-    `create index credit_subscriptions_id on ${schema}.credit_subscriptions (id)`,
+    `create index credit_subscriptions_user on ${schema}.credit_subscriptions (user_id)`,
     `create table ${schema}.credit_schedules (
       amount bigint not null,
       rollover_max bigint,
       period_granted bigint not null,
+      undelivered bigint,
       anchor_at timestamptz not null,
       next_at timestamptz not null,
+      paid_until timestamptz,
       created_at timestamptz not null,
       updated_at timestamptz not null,
       id uuid not null,
+      purchase_id uuid,
       priority integer not null,
+      grace_seconds integer not null,
       user_id text not null,
       credit_type text not null,
       plan text not null,
@@ -289,39 +303,35 @@ function recurringTables(schema: string): string[] {
       source text not null,
       status text not null,
       subscription_id text,
-      constraint credit_schedules_pkey primary key (user_id, id)
+      constraint credit_schedules_pkey primary key (user_id, id),
+      constraint credit_schedules_undelivered_check check (undelivered >= 0)
     )`,
     `create index credit_schedules_account on ${schema}.credit_schedules (user_id, credit_type)`,
-    `create index credit_schedules_next on ${schema}.credit_schedules (next_at) where status = 'active'`,
+    `create index credit_schedules_next on ${schema}.credit_schedules (next_at)
+      where status = 'active' and (paid_until is null or next_at < paid_until)`,
     `create table ${schema}.credit_auto_topups (
       threshold bigint not null,
-      blocked_until timestamptz,
+      max_amount_minor bigint,
+      month_minor bigint not null,
+      open_since timestamptz,
+      retry_at timestamptz,
+      month_start timestamptz not null,
       created_at timestamptz not null,
       updated_at timestamptz not null,
+      open_purchase_id uuid,
       package_id integer not null,
       quantity integer not null,
-      monthly_max integer,
+      max_per_month integer,
       failures integer not null,
+      month_count integer not null,
       user_id text not null,
       credit_type text not null,
       status text not null,
-      payment_method_id text,
+      last_failure text,
+      recovery_url text,
       constraint credit_auto_topups_pkey primary key (user_id, credit_type)
     )`,
-    `create table ${schema}.credit_auto_topup_attempts (
-      created_at timestamptz not null,
-      updated_at timestamptz not null,
-      id uuid not null,
-      purchase_id uuid not null,
-      user_id text not null,
-      credit_type text not null,
-      status text not null,
-      payment_id text,
-      error_code text,
-      constraint credit_auto_topup_attempts_pkey primary key (user_id, id)
-    )`,
-    `create unique index credit_auto_topup_attempts_open on ${schema}.credit_auto_topup_attempts (user_id, credit_type)
-      where status in ('claimed', 'unknown', 'action_required')`,
+    `create index credit_auto_topups_open on ${schema}.credit_auto_topups (open_since) where open_purchase_id is not null`,
   ]
 }
 

@@ -42,7 +42,7 @@ export async function selectMetrics(
          (select json_object_agg(currency, minor) from (
             select currency, sum(coalesce(paid_minor, 0)) as minor from sold same
             where same.package_id = sold.package_id group by currency) by_currency) as revenue
-       from sold group by package_id
+       from sold where package_id is not null group by package_id
      )
      select json_build_object(
        'purchased', purchased, 'used', used, 'refunded', refunded, 'breakage', breakage,
@@ -100,10 +100,11 @@ const FORGOTTEN: readonly (readonly [table: TableName, emptied: string | null])[
   ['creditPurchases', null],
   ['creditPurchaseReferences', null],
   ['creditPaymentFacts', null],
-  ['creditQuarantine', null],
-  ['creditSubscriptions', 'metadata = null'],
-  ['creditAutoTopupAttempts', null],
-  ['userCredits', null],
+  ['creditQuarantine', `details = '{}', resolved_by = null`],
+  ['creditCustomers', null],
+  ['creditSubscriptions', null],
+  ['creditAutoTopups', `status = 'off', recovery_url = null`],
+  ['userCredits', 'topup_threshold = null, topup_due = false'],
   ['creditTransactions', `${SILENT}, ${ANONYMOUS_KEY}`],
   ['creditCommands', `request = null, result = null, ${ANONYMOUS_KEY}`],
   ['creditGrants', null],
@@ -114,8 +115,8 @@ const FORGOTTEN: readonly (readonly [table: TableName, emptied: string | null])[
   ['creditUsageMarks', null],
 ]
 
-/** What is not told, not linked to a payer's account, and not charged any more. */
-const DROPPED = ['creditOutbox', 'creditCustomers', 'creditAutoTopups'] as const
+/** What is not told any more. */
+const DROPPED = ['creditOutbox'] as const
 
 /** Lock a user's rows, in the order of their primary key. Returns how many there are. */
 async function lockRows(
@@ -158,8 +159,10 @@ async function forgetRows(
 ): Promise<void> {
   const changes = [newId === null ? null : 'user_id = $2::text', emptied].filter((change) => change !== null)
   if (changes.length === 0) return
+  // The quarantine's user ids are text, whatever the host's are.
+  const type = table === 'creditQuarantine' ? 'text' : userIdType
   await sql.query(
-    `update ${names[table]} set ${changes.join(', ')} where user_id = $1::text::${userIdType}`,
+    `update ${names[table]} set ${changes.join(', ')} where user_id = $1::text::${type}`,
     newId === null ? [userId] : [userId, newId],
   )
 }

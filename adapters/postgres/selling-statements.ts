@@ -1,6 +1,6 @@
-import type { Purchase } from '../../src/ledger/purchase.js'
+import type { Purchase, PurchaseStatus } from '../../src/ledger/purchase.js'
 import type { CreditPackage, PackageDraft } from '../../src/ports/package-store.js'
-import type { PurchaseReference } from '../../src/ports/purchase-store.js'
+import type { PurchaseReference, PurchaseStore } from '../../src/ports/purchase-store.js'
 import {
   assignments,
   columnNames,
@@ -89,16 +89,56 @@ export async function selectPurchase(
   reference: PurchaseReference,
 ): Promise<Purchase | null> {
   const byId = 'id' in reference
-  const value = byId ? reference.id : 'sessionId' in reference ? reference.sessionId : reference.paymentId
   const [row] = await sql.query(
     byId
       ? `select ${jsonRow(PURCHASE_COLUMNS, 'p')}::text as row from ${names.creditPurchases} p where p.id = $1::text::uuid`
       : `select ${jsonRow(PURCHASE_COLUMNS, 'p')}::text as row from ${names.creditPurchaseReferences} r
          join ${names.creditPurchases} p on p.user_id = r.user_id and p.id = r.purchase_id where r.reference = $1::text`,
-    [value],
+    [byId ? reference.id : providerId(reference)],
   )
-  return row === undefined ? null : fromJsonRow(PURCHASE_COLUMNS, JSON.parse(String(row.row)))
+  return row === undefined ? null : toPurchase(row)
 }
+
+function providerId(reference: Exclude<PurchaseReference, { id: string }>): string {
+  if ('sessionId' in reference) return reference.sessionId
+  return 'paymentId' in reference ? reference.paymentId : reference.invoiceId
+}
+
+export async function selectInvoicePurchases(
+  sql: SqlExecutor,
+  { names }: SqlTables,
+  invoiceId: string,
+): Promise<Purchase[]> {
+  const rows = await sql.query(
+    `select ${jsonRow(PURCHASE_COLUMNS, 'p')}::text as row from ${names.creditPurchaseReferences} r
+     join ${names.creditPurchases} p on p.user_id = r.user_id and p.invoice_id = r.reference
+     where r.reference = $1::text order by p.id`,
+    [invoiceId],
+  )
+  return rows.map(toPurchase)
+}
+
+export async function selectPurchases(
+  sql: SqlExecutor,
+  { names }: SqlTables,
+  { statuses, from, to, limit, after }: Parameters<PurchaseStore['listPurchases']>[0],
+): Promise<Purchase[]> {
+  // In the words of the partial index, which the bound statuses can't be compared with.
+  const unsettled = statuses.every((status) => UNSETTLED.includes(status))
+    ? `and p.status in (${UNSETTLED.map((status) => `'${status}'`).join(', ')})`
+    : ''
+  const rows = await sql.query(
+    `select ${jsonRow(PURCHASE_COLUMNS, 'p')}::text as row from ${names.creditPurchases} p
+     where p.status = any(array(select jsonb_array_elements_text($1::text::jsonb))) ${unsettled}
+       and p.created_at >= $2::text::timestamptz and p.created_at < $3::text::timestamptz
+       and ($4::text is null or p.id > $4::text::uuid)
+     order by p.id limit $5::text::bigint`,
+    [JSON.stringify(statuses), from.toISOString(), to.toISOString(), after, String(limit)],
+  )
+  return rows.map(toPurchase)
+}
+
+const UNSETTLED: readonly PurchaseStatus[] = ['pending', 'processing']
 
 export async function insertWebhookEvent(
   sql: SqlExecutor,
@@ -110,6 +150,10 @@ export async function insertWebhookEvent(
      values ($1::text, $2::text, $3::text, $4::text::boolean, $5::text::timestamptz, clock_timestamp()) on conflict do nothing`,
     [event.id, event.provider, event.type, String(event.livemode), event.created.toISOString()],
   )
+}
+
+function toPurchase({ row }: SqlRow): Purchase {
+  return fromJsonRow(PURCHASE_COLUMNS, JSON.parse(String(row)))
 }
 
 function toPackage({ row }: SqlRow): CreditPackage {

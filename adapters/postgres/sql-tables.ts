@@ -17,7 +17,6 @@ export const TABLE_NAMES = {
   creditSubscriptions: 'credit_subscriptions',
   creditSchedules: 'credit_schedules',
   creditAutoTopups: 'credit_auto_topups',
-  creditAutoTopupAttempts: 'credit_auto_topup_attempts',
   creditWebhookEvents: 'credit_webhook_events',
   creditOutbox: 'credit_outbox',
   creditLimitWindows: 'credit_limit_windows',

@@ -2,6 +2,14 @@ import { OutcomeUnknownError } from '../../src/errors.js'
 import { balanceOf, emptyState } from '../../src/ledger/balance.js'
 import type { CreditStore } from '../../src/ports/store.js'
 import { databaseWithin } from './databases/drizzle-executor.js'
+import {
+  deleteCustomer,
+  insertCustomer,
+  insertSubscription,
+  selectCustomer,
+  selectSubscription,
+  selectSubscriptions,
+} from './customer-statements.js'
 import { selectDueAccounts } from './due-statements.js'
 import {
   selectGrant,
@@ -12,20 +20,24 @@ import {
   selectTransaction,
 } from './find-statements.js'
 import { deleteEvent, leaseEvents, postponeEvent, selectParkedEvents } from './outbox-statements.js'
+import { selectQuarantine, selectQuarantineEntry } from './quarantine-statements.js'
 import { selectBalances, selectTransactions, selectUsage } from './read-statements.js'
 import { anonymizeUser, selectMetrics } from './report-statements.js'
 import { scanLedger } from './scan.js'
 import {
   insertPackage,
   insertWebhookEvent,
+  selectInvoicePurchases,
   selectPackage,
   selectPackages,
   selectPurchase,
+  selectPurchases,
   updatePackage,
 } from './selling-statements.js'
 import type { SqlDatabase } from './sql-database.js'
 import { sqlStateOf, toCreditError, translateSqlError } from './sql-errors.js'
 import type { SqlTables } from './sql-tables.js'
+import { selectDueTopups, selectTopups } from './topup-statements.js'
 import { hostTransaction, updateInHostTransaction, updateInOwnTransaction } from './update.js'
 
 /** The store on any Postgres, by whichever driver: statements here, rules in the ledger. */
@@ -88,7 +100,19 @@ function storeOn(
       writeOnce(() => insertPackage(database, tables, draft, whenKeyExists, now)),
     changePackage: (id, changes, now) => writeOnce(() => updatePackage(database, tables, id, changes, now)),
     findPurchase: (reference) => translated(() => selectPurchase(database, tables, reference)),
+    listInvoicePurchases: (invoiceId) => translated(() => selectInvoicePurchases(database, tables, invoiceId)),
+    listPurchases: (query) => translated(() => selectPurchases(database, tables, query)),
     recordWebhookEvent: (event) => translated(() => insertWebhookEvent(database, tables, event)),
+    findCustomer: (query) => translated(() => selectCustomer(database, tables, query)),
+    saveCustomer: (customer, replaces) => translated(() => insertCustomer(database, tables, customer, replaces)),
+    deleteCustomer: (query) => translated(() => deleteCustomer(database, tables, query)),
+    saveSubscription: (subscription) => translated(() => insertSubscription(database, tables, subscription)),
+    listSubscriptions: (userId) => translated(() => selectSubscriptions(database, tables, userId)),
+    findSubscription: (id) => translated(() => selectSubscription(database, tables, id)),
+    findQuarantine: (id) => translated(() => selectQuarantineEntry(database, tables, id)),
+    listQuarantine: (query) => translated(() => selectQuarantine(database, tables, query)),
+    listTopups: (userId) => translated(() => selectTopups(database, tables, userId)),
+    findDueTopups: (query) => translated(() => selectDueTopups(database, tables, query)),
     findDue: (query) => translated(() => selectDueAccounts(database, tables, query)),
     claimEvents: (query) => translated(() => leaseEvents(database, tables, query)),
     settleEvent: (event) => translated(() => deleteEvent(database, tables, event)),

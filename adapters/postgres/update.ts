@@ -106,7 +106,8 @@ async function attemptCommand<R>(
   const purchases = await lockPurchases(sql, tables, command)
   created.push(...(await createAccounts(sql, tables, command)))
   const accounts = await lockAccounts(sql, tables, command)
-  const loaded = await loadState(sql, tables, command, { accounts, purchases })
+  await assertNoneAppeared(sql, tables, command, purchases.length)
+  const loaded = await loadState(sql, tables, command, accounts)
   const known = knownOutcome(command, loaded, accounts, compare)
   if (known !== null) throw new Undo(known)
   const state = {
@@ -114,6 +115,7 @@ async function attemptCommand<R>(
     purchases: purchases.map((purchase) => ({
       purchase,
       facts: loaded.facts.filter(({ purchaseId }) => purchaseId === purchase.id),
+      history: loaded.corrections.filter(({ relatedId }) => relatedId === purchase.id),
     })),
     transactions: loaded.transactions,
     items: loaded.items.map((item) => item?.transaction ?? null),
@@ -165,10 +167,26 @@ async function lockPurchases(
   const rows = await sql.query(
     `select ${jsonRow(PURCHASE_COLUMNS, 'p')}::text as row from ${names.creditPurchases} p
      join jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, id uuid) on p.user_id = x."userId" and p.id = x.id
-     order by p.user_id, p.id for update of p`,
+     order by p.id, p.user_id for update of p`,
     [JSON.stringify(purchases.map(({ userId, id }) => ({ userId, id })))],
   )
   return rows.map(({ row }) => fromJsonRow(PURCHASE_COLUMNS, JSON.parse(String(row))))
+}
+
+/** A purchase that did not exist can't be locked: whoever made it while we waited for the accounts has to be seen. */
+async function assertNoneAppeared(
+  sql: SqlExecutor,
+  { names, userIdType }: SqlTables,
+  { purchases = [], accounts }: Command,
+  found: number,
+): Promise<void> {
+  if (found === purchases.length || accounts.length === 0) return
+  const [row] = await sql.query(
+    `select count(*)::text as count from ${names.creditPurchases} p
+     join jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, id uuid) on p.user_id = x."userId" and p.id = x.id`,
+    [JSON.stringify(purchases.map(({ userId, id }) => ({ userId, id })))],
+  )
+  if (Number(row?.count) !== found) throw new Raced('a purchase was made meanwhile')
 }
 
 /** Insert the accounts that don't exist, in the order in which they are locked. Returns which were new. */
@@ -190,8 +208,8 @@ async function createAccounts(
     'version',
   ]
   const rows = await sql.query(
-    `insert into ${names.userCredits} (user_id, credit_type, ${zero.join(', ')}, created_at, updated_at)
-     select x."userId", x."creditType", ${zero.map(() => '0').join(', ')}, clock.now, clock.now
+    `insert into ${names.userCredits} (user_id, credit_type, ${zero.join(', ')}, topup_due, created_at, updated_at)
+     select x."userId", x."creditType", ${zero.map(() => '0').join(', ')}, false, clock.now, clock.now
      from jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, "creditType" text),
        (select ${clockOr('$2')} as now) clock
      order by 1, 2 on conflict do nothing returning user_id::text as user_id, credit_type`,

@@ -1,4 +1,5 @@
 import type { Decision } from '../../src/ledger/decision.js'
+import type { Purchase } from '../../src/ledger/purchase.js'
 import type { Command } from '../../src/ports/store.js'
 import {
   ACCOUNT_COLUMNS,
@@ -16,6 +17,7 @@ import {
   recordset,
   SCHEDULE_COLUMNS,
   toJsonRows,
+  TOPUP_COLUMNS,
   TRANSACTION_COLUMNS,
 } from './columns.js'
 import type { SqlExecutor } from './sql-database.js'
@@ -89,6 +91,7 @@ const PARTS = {
   holds: { table: 'creditHolds', columns: HOLD_COLUMNS, first: false },
   schedules: { table: 'creditSchedules', columns: SCHEDULE_COLUMNS, first: false },
   limits: { table: 'creditLimitWindows', columns: LIMIT_COLUMNS, first: false },
+  topups: { table: 'creditAutoTopups', columns: TOPUP_COLUMNS, first: false },
   events: { table: 'creditOutbox', columns: OUTBOX_COLUMNS, first: false },
   purchases: { table: 'creditPurchases', columns: PURCHASE_COLUMNS, first: false },
   references: { table: 'creditPurchaseReferences', columns: REFERENCE_COLUMNS, first: false },
@@ -106,9 +109,6 @@ function changedParts<R>(command: Command, decision: Decision<R>, now: Date): Pa
     createdAt: now,
   }
   const first = new Set([...items, ...(main === null ? [] : [main])].map(({ id }) => id))
-  const references = purchases.flatMap(({ id: purchaseId, userId, sessionId, paymentId }) =>
-    [sessionId, paymentId].flatMap((reference) => (reference === null ? [] : [{ reference, userId, purchaseId }])),
-  )
   const records: Record<PartName, readonly object[]> = {
     main: main === null ? [] : [encodeTransaction(main)],
     command: keyed ? [kept] : [],
@@ -121,11 +121,12 @@ function changedParts<R>(command: Command, decision: Decision<R>, now: Date): Pa
     holds: accounts.flatMap(({ holds }) => holds),
     schedules: accounts.flatMap(({ schedules }) => schedules),
     limits: accounts.flatMap(({ limitCounts }) => limitCounts),
+    topups: accounts.flatMap(({ topup }) => topup ?? []),
     events: accounts.flatMap(({ events }) =>
       events.map((event) => ({ ...event, attempts: 0, nextAttemptAt: event.createdAt })),
     ),
     purchases,
-    references,
+    references: referencesOf(purchases),
     facts,
     quarantine,
   }
@@ -133,6 +134,17 @@ function changedParts<R>(command: Command, decision: Decision<R>, now: Date): Pa
   return names
     .map((name) => ({ name, columns: PARTS[name].columns, records: records[name] }))
     .filter((part) => part.records.length > 0)
+}
+
+/** By which of the provider's ids purchases are found; of several with the same one (an invoice's), the first. */
+function referencesOf(purchases: readonly Purchase[]): object[] {
+  const references = new Map<string, object>()
+  for (const { id: purchaseId, userId, sessionId, paymentId, invoiceId } of purchases) {
+    for (const reference of [sessionId, paymentId, invoiceId]) {
+      if (reference !== null && !references.has(reference)) references.set(reference, { reference, userId, purchaseId })
+    }
+  }
+  return [...references.values()]
 }
 
 /** One text per set of parts, so that each can be prepared once. */
@@ -195,14 +207,21 @@ function writeRest({ names, userIdType }: SqlTables, { name, columns }: Part): s
       select ${columnNames(columns, 'x')} from ${source} where gate.ok ${ON_CONFLICT[name] ?? ''} returning 1`
 }
 
+/** Of several who resolve an entry, the first one did. */
+function resolvedOnce(column: string): string {
+  return `${column} = case when kept.resolved_at is null then excluded.${column} else kept.${column} end`
+}
+
 /** What happens to a row that is there already: its changing columns change. */
 const ON_CONFLICT: { readonly [name in PartName]?: string } = {
   grants: `on conflict (user_id, id) do update set ${assignments(GRANT_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'amount', 'seq', 'created_at'])}`,
   holds: `on conflict (user_id, id) do update set ${assignments(HOLD_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'amount', 'created_at'])}`,
   schedules: `on conflict (user_id, id) do update set ${assignments(SCHEDULE_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'created_at'])}`,
   limits: `on conflict (user_id, credit_type, limit_name) do update set ${assignments(LIMIT_COLUMNS, 'excluded', ['user_id', 'credit_type', 'limit_name'])}`,
+  topups: `on conflict (user_id, credit_type) do update set ${assignments(TOPUP_COLUMNS, 'excluded', ['user_id', 'credit_type'])}`,
   purchases: `on conflict (user_id, id) do update set ${assignments(PURCHASE_COLUMNS, 'excluded', ['user_id', 'id', 'credit_type', 'credits', 'created_at'])}`,
-  // A session or a payment belongs to the purchase that named it first.
+  // A session, a payment or an invoice belongs to the purchase that named it first.
   references: 'on conflict (reference) do update set purchase_id = kept.purchase_id',
-  facts: `on conflict (user_id, id) do update set ${assignments(FACT_COLUMNS, 'excluded', ['user_id', 'id', 'purchase_id'])}`,
+  facts: `on conflict (user_id, purchase_id, id) do update set ${assignments(FACT_COLUMNS, 'excluded', ['user_id', 'purchase_id', 'id'])}`,
+  quarantine: `on conflict (id) do update set ${['resolved_at', 'resolved_by', 'resolution'].map(resolvedOnce).join(', ')}`,
 }

@@ -1,35 +1,125 @@
 import type Stripe from 'stripe'
 import { InvalidInputError, PaymentsNotConfiguredError } from '../../src/errors.js'
-import type { Checkout, CheckoutRequest } from '../../src/ports/payments.js'
+import type {
+  Checkout,
+  CheckoutRequest,
+  CustomerGone,
+  SaveCardRequest,
+  SubscribeRequest,
+} from '../../src/ports/payments.js'
+import { idOf, isStripeId, keyOf, ours, sessionPurchaseIdOf } from './identity.js'
 import { resolveUrl } from './return-url.js'
-import type { LinkedCustomer, StripeSettings } from './settings.js'
-import { ask, askRaw, find } from './stripe-calls.js'
+import { notConfigured, type StripeSettings } from './settings.js'
+import { askRaw, find } from './stripe-calls.js'
 import { isMissing, translateStripeError } from './stripe-errors.js'
 
-/**
- * Open a session for a purchase. Stripe's idempotency key is the purchase's id, so that a repeat within 24 hours gets
- * the first session back.
- *
- * A linked customer who was deleted at Stripe is left out, and the buyer becomes a guest.
- */
-export async function createSession(request: CheckoutRequest, settings: StripeSettings): Promise<Checkout> {
-  const linked = await settings.customer(request.userId)
-  const create = (params: Stripe.Checkout.SessionCreateParams, idempotencyKey: string) => () =>
-    settings.stripe.checkout.sessions.create(params, { ...settings.requestOptions, idempotencyKey })
+type SessionParams = Stripe.Checkout.SessionCreateParams
 
-  const key = `creditkit:checkout:${request.purchaseId}`
-  let session: Stripe.Checkout.Session
+/** Open a session for a purchase. Stripe's idempotency key is the purchase's id: a repeat gets the first session back. */
+export function createSession(request: CheckoutRequest, settings: StripeSettings): Promise<Checkout | CustomerGone> {
+  const { purchaseId, userId, packageId, creditType, creditAmount, saveCard } = request
+  const mark = ours(settings, { purchase_id: purchaseId })
+  const payment: NonNullable<SessionParams['payment_intent_data']> = { metadata: mark }
+  if (saveCard) payment.setup_future_usage = 'off_session'
+  const params: SessionParams = {
+    ...commonParams(request, settings),
+    mode: 'payment',
+    client_reference_id: purchaseId,
+    line_items: [lineItem(request)],
+    // For people who look at the Dashboard. Nothing but our own mark and the purchase's id is believed later.
+    metadata: { ...mark, userId, packageId: String(packageId), creditType, creditAmount: String(creditAmount) },
+    // Stripe does not copy the session's metadata to the payment, and a refund leads only to the payment.
+    payment_intent_data: payment,
+    ...priceParams(settings),
+  }
+  return open(params, `creditkit:checkout:${purchaseId}`, settings)
+}
+
+/** Open a session for a subscription. Its metadata names the user on every invoice. */
+export async function createSubscribeSession(
+  { requestId, userId, plan, priceId, quantity, trialDays, ...request }: SubscribeRequest,
+  settings: StripeSettings,
+): Promise<Checkout | CustomerGone> {
+  const metadata = { ...ours(settings, { user_id: userId }), plan: plan.slice(0, 500) }
+  const subscription: NonNullable<SessionParams['subscription_data']> = { metadata }
+  if (trialDays !== null) subscription.trial_period_days = trialDays
+  const params: SessionParams = {
+    ...commonParams(request, settings),
+    mode: 'subscription',
+    line_items: [{ price: priceId, quantity }],
+    metadata,
+    subscription_data: subscription,
+    ...priceParams(settings),
+  }
+  return open(params, await keyOf(`subscribe:${requestId}`), settings)
+}
+
+/** Open a session that saves a card. */
+export async function createSaveCardSession(
+  { requestId, userId, ...request }: SaveCardRequest,
+  settings: StripeSettings,
+): Promise<Checkout | CustomerGone> {
+  const metadata = ours(settings, { user_id: userId })
+  const params: SessionParams = {
+    ...commonParams(request, settings),
+    mode: 'setup',
+    // A setup names no price, so Stripe asks which currency's payment methods to show.
+    currency: 'usd',
+    metadata,
+    setup_intent_data: { metadata },
+  }
+  return open(params, await keyOf(`card:${requestId}`), settings)
+}
+
+function commonParams(
+  request: Pick<CheckoutRequest, 'customerId' | 'ui' | 'successUrl' | 'cancelUrl'>,
+  settings: StripeSettings,
+): SessionParams {
+  const successUrl = returnUrl('successUrl', request, settings)
+  const { customerId: customer, ui } = request
+  if (ui === 'embedded') return { customer, ui_mode: embeddedMode(settings), return_url: successUrl }
+  return { customer, success_url: successUrl, cancel_url: returnUrl('cancelUrl', request, settings) }
+}
+
+/** The API calls it `embedded_page` since 2026-03-25; a host's client may be pinned to an older version. */
+function embeddedMode({ stripe, publishableKey }: StripeSettings): NonNullable<SessionParams['ui_mode']> {
+  if (publishableKey === null) throw notConfigured(['STRIPE_PUBLISHABLE_KEY (option publishableKey) is missing'])
+  const version: unknown = stripe.getApiField('version')
+  return typeof version === 'string' && version < '2026-03-25' ? 'embedded' : 'embedded_page'
+}
+
+function priceParams({ promotionCodes, automaticTax }: StripeSettings): SessionParams {
+  const params: SessionParams = {}
+  if (promotionCodes) params.allow_promotion_codes = true
+  if (automaticTax) {
+    params.automatic_tax = { enabled: true }
+    // The customer is ours and has no address yet: tax needs the one that the buyer enters.
+    params.customer_update = { address: 'auto' }
+  }
+  return params
+}
+
+async function open(
+  params: SessionParams,
+  idempotencyKey: string,
+  settings: StripeSettings,
+): Promise<Checkout | CustomerGone> {
   try {
-    session = await askRaw('checkout.session', create(toParams(request, linked, settings), key))
+    const session = await askRaw('checkout.session', () =>
+      // The customer is part of the name: a replaced one asks for something else.
+      settings.stripe.checkout.sessions.create(params, {
+        ...settings.requestOptions,
+        idempotencyKey: `${idempotencyKey}:${params.customer ?? ''}`,
+      }),
+    )
+    if (session.livemode !== settings.livemode) {
+      throw new PaymentsNotConfiguredError('The Stripe key and the option `livemode` disagree about the mode')
+    }
+    return toCheckout(session, settings)
   } catch (error) {
-    if (!linked?.id || !isMissing(error, 'customer')) throw translateStripeError(error)
-    const guest = { email: linked.email }
-    session = await ask('checkout.session', create(toParams(request, guest, settings), `${key}:guest`))
+    if (isMissing(error, 'customer')) return 'customer_gone'
+    throw translateStripeError(error)
   }
-  if (session.livemode !== settings.livemode) {
-    throw new PaymentsNotConfiguredError('The Stripe key and the option `livemode` disagree about the mode')
-  }
-  return toCheckout(session, settings)
 }
 
 /** The session as it stands now; null when there is none in this mode and account. */
@@ -51,43 +141,6 @@ export async function findSessionByPayment(paymentId: string, settings: StripeSe
   return session?.livemode === settings.livemode ? toCheckout(session, settings) : null
 }
 
-/** Our purchase, if the session's metadata says that it is ours. */
-export function sessionPurchaseIdOf(session: Stripe.Checkout.Session, settings: StripeSettings): string | null {
-  if (session.metadata?.app !== settings.app) return null
-  return purchaseIdOf(session.metadata, settings) ?? session.client_reference_id
-}
-
-/** Our purchase, if the object's metadata says that it is ours. */
-export function purchaseIdOf(metadata: Stripe.Metadata | null | undefined, settings: StripeSettings): string | null {
-  return metadata?.app === settings.app ? metadata.purchase_id || null : null
-}
-
-/** Is it the id of such an object? Checked before it becomes part of a URL. */
-export function isStripeId(id: string, prefix: 'cs' | 'pi' | 'price'): boolean {
-  return id.length <= 255 && id.length > prefix.length + 1 && id.startsWith(`${prefix}_`) && /^\w+$/.test(id)
-}
-
-function toParams(
-  request: CheckoutRequest,
-  customer: LinkedCustomer | null | undefined,
-  settings: StripeSettings,
-): Stripe.Checkout.SessionCreateParams {
-  const { purchaseId, userId, packageId, creditType, creditAmount } = request
-  const ours = { app: settings.app, purchase_id: purchaseId }
-  return {
-    mode: 'payment',
-    client_reference_id: purchaseId,
-    line_items: [lineItem(request)],
-    // For people who look at the Dashboard. Nothing but our own mark and the purchase's id is believed later.
-    metadata: { ...ours, userId, packageId: String(packageId), creditType, creditAmount: String(creditAmount) },
-    // Stripe does not copy the session's metadata to the payment, and a refund leads only to the payment.
-    payment_intent_data: { metadata: ours },
-    success_url: returnUrl('successUrl', request, settings),
-    cancel_url: returnUrl('cancelUrl', request, settings),
-    ...(customer?.id ? { customer: customer.id } : customer?.email ? { customer_email: customer.email } : {}),
-  }
-}
-
 function lineItem(request: CheckoutRequest): Stripe.Checkout.SessionCreateParams.LineItem {
   const { quantity, priceId, currency, unitPriceMinor, name, description } = request
   if (priceId !== null) return { price: priceId, quantity }
@@ -95,7 +148,11 @@ function lineItem(request: CheckoutRequest): Stripe.Checkout.SessionCreateParams
   return { quantity, price_data: { currency, unit_amount: unitPriceMinor, product_data: product } }
 }
 
-function returnUrl(name: 'successUrl' | 'cancelUrl', request: CheckoutRequest, settings: StripeSettings): string {
+function returnUrl(
+  name: 'successUrl' | 'cancelUrl',
+  request: Pick<CheckoutRequest, 'successUrl' | 'cancelUrl'>,
+  settings: StripeSettings,
+): string {
   const wanted = request[name]
   if (wanted === null) return settings[name]
   const resolved = resolveUrl(wanted, settings.appUrl, settings.allowedOrigins)
@@ -104,25 +161,30 @@ function returnUrl(name: 'successUrl' | 'cancelUrl', request: CheckoutRequest, s
 }
 
 /** A session in our words. */
-function toCheckout(session: Stripe.Checkout.Session, settings: StripeSettings): Checkout {
+export function toCheckout(session: Stripe.Checkout.Session, settings: StripeSettings): Checkout {
   const { currency, subtotalMinor, totalMinor } = amountsOf(session)
+  const isOpen = session.status === 'open'
   return {
     sessionId: session.id,
-    url: session.status === 'open' ? session.url : null,
+    url: isOpen ? session.url : null,
+    clientSecret: isOpen ? session.client_secret : null,
     purchaseId: sessionPurchaseIdOf(session, settings),
     state: stateOf(session),
-    oneOff: session.mode === 'payment',
+    mode: modeOf(session.mode),
     currency,
     subtotalMinor,
     totalMinor,
     paymentId: idOf(session.payment_intent),
+    customerId: idOf(session.customer),
+    subscriptionId: idOf(session.subscription),
+    invoiceId: idOf(session.invoice),
     livemode: session.livemode,
   }
 }
 
-/** The id of a reference, expanded or not. */
-export function idOf(reference: string | { id: string } | null | undefined): string | null {
-  return typeof reference === 'string' ? reference : (reference?.id ?? null)
+/** A mode that we do not know sells nothing. */
+function modeOf(mode: string): Checkout['mode'] {
+  return mode === 'payment' || mode === 'subscription' ? mode : 'setup'
 }
 
 /** A payment status that we do not know is not a payment. */

@@ -1,8 +1,11 @@
 import type Stripe from 'stripe'
 import type { PaymentEvent } from '../../src/ports/payments.js'
-import { fetchSession, idOf, purchaseIdOf, sessionPurchaseIdOf } from './checkout-session.js'
-import { fetchReversals, paymentOfRefund } from './reversals.js'
+import { fetchSession } from './checkout-session.js'
+import { idOf, isOurSession, purchaseIdOf } from './identity.js'
+import { fetchInvoice, parentOf } from './invoice.js'
+import { fetchReversals, paymentOf } from './reversals.js'
 import type { StripeSettings } from './settings.js'
+import { fetchSubscription } from './subscription.js'
 
 type EventOf<T extends Stripe.Event.Type> = Extract<Stripe.Event, { type: T }>
 
@@ -19,15 +22,35 @@ export const STRIPE_EVENTS: { [T in Stripe.Event.Type]?: Translate<T> } = {
   'checkout.session.async_payment_succeeded': (event, settings) => checkoutChanged(event.data.object, settings),
   'checkout.session.async_payment_failed': (event, settings) => delayedPaymentFailed(event.data.object, settings),
   'checkout.session.expired': (event, settings) => checkoutChanged(event.data.object, settings),
-  // Recovers a `checkout.session.completed` that got lost.
+  // Recovers a `checkout.session.completed` that got lost, and settles automatic top-ups.
   'payment_intent.succeeded': (event, settings) => paymentSucceeded(event.data.object, settings),
   'payment_intent.payment_failed': (event, settings) => paymentFailed(event.data.object, settings),
+  'payment_intent.canceled': (event, settings) => paymentCanceled(event.data.object, settings),
   'charge.refunded': (event, settings) => moneyWentBack(idOf(event.data.object.payment_intent), settings),
-  'refund.created': (event, settings) => refundChanged(event.data.object, settings),
-  'refund.updated': (event, settings) => refundChanged(event.data.object, settings),
-  'refund.failed': (event, settings) => refundChanged(event.data.object, settings),
+  'refund.created': (event, settings) => refundOrDispute(event.data.object, settings),
+  'refund.updated': (event, settings) => refundOrDispute(event.data.object, settings),
+  'refund.failed': (event, settings) => refundOrDispute(event.data.object, settings),
   // What `refund.updated` was called before API version 2024-10-28.
-  'charge.refund.updated': (event, settings) => refundChanged(event.data.object, settings),
+  'charge.refund.updated': (event, settings) => refundOrDispute(event.data.object, settings),
+  'charge.dispute.created': (event, settings) => refundOrDispute(event.data.object, settings),
+  'charge.dispute.updated': (event, settings) => refundOrDispute(event.data.object, settings),
+  'charge.dispute.closed': (event, settings) => refundOrDispute(event.data.object, settings),
+  'charge.dispute.funds_withdrawn': (event, settings) => refundOrDispute(event.data.object, settings),
+  'charge.dispute.funds_reinstated': (event, settings) => refundOrDispute(event.data.object, settings),
+  // The only one that grants. Its twin `invoice.payment_succeeded` is not sent for invoices that were paid elsewhere.
+  'invoice.paid': (event, settings) => invoiceChanged(event.data.object, settings),
+  'invoice.payment_failed': (event, settings) => invoiceChanged(event.data.object, settings),
+  'invoice.payment_action_required': (event, settings) => invoiceChanged(event.data.object, settings),
+  'invoice.voided': (event, settings) => invoiceChanged(event.data.object, settings),
+  'customer.subscription.created': (event, settings) => subscriptionChanged(event.data.object, settings),
+  'customer.subscription.updated': (event, settings) => subscriptionChanged(event.data.object, settings),
+  'customer.subscription.deleted': (event, settings) => subscriptionChanged(event.data.object, settings),
+  'customer.subscription.paused': (event, settings) => subscriptionChanged(event.data.object, settings),
+  'customer.subscription.resumed': (event, settings) => subscriptionChanged(event.data.object, settings),
+  'customer.deleted': async (event) => ({ kind: 'customer_deleted', customerId: event.data.object.id }),
+  'setup_intent.succeeded': async (event) => cardSaved(event.data.object),
+  // A top-up without a card finds out for itself; hosts that listen get the event in their own handler.
+  'payment_method.detached': () => Promise.resolve(null),
 }
 
 /** The events to enable for the webhook endpoint in the Stripe Dashboard; `createWebhookEndpoint` enables them. */
@@ -50,7 +73,7 @@ async function checkoutChanged(
   settings: StripeSettings,
 ): Promise<PaymentEvent | null> {
   // Other apps sell through the same Stripe account.
-  if (sessionPurchaseIdOf(session, settings) === null) return null
+  if (!isOurSession(session, settings)) return null
   const checkout = await fetchSession(session.id, settings)
   return checkout && { kind: 'checkout', checkout, failed: false }
 }
@@ -82,12 +105,40 @@ async function paymentFailed(payment: Stripe.PaymentIntent, settings: StripeSett
   }
 }
 
-async function refundChanged(refund: Stripe.Refund, settings: StripeSettings): Promise<PaymentEvent | null> {
-  return moneyWentBack(await paymentOfRefund(refund, settings), settings)
+async function paymentCanceled(payment: Stripe.PaymentIntent, settings: StripeSettings): Promise<PaymentEvent | null> {
+  const purchaseId = purchaseIdOf(payment.metadata, settings)
+  return purchaseId === null ? null : { kind: 'payment_canceled', paymentId: payment.id, purchaseId }
+}
+
+async function refundOrDispute(
+  object: Stripe.Refund | Stripe.Dispute,
+  settings: StripeSettings,
+): Promise<PaymentEvent | null> {
+  return moneyWentBack(await paymentOf(object, settings), settings)
 }
 
 /** Payments that did not come from a payment intent are never ours. */
 async function moneyWentBack(paymentId: string | null, settings: StripeSettings): Promise<PaymentEvent | null> {
   const reversals = paymentId === null ? null : await fetchReversals(paymentId, settings)
   return reversals && { kind: 'payment_reversed', reversals }
+}
+
+async function invoiceChanged(payload: Stripe.Invoice, settings: StripeSettings): Promise<PaymentEvent | null> {
+  if (parentOf(payload).subscriptionId === null) return null
+  const invoice = await fetchInvoice(payload.id, settings)
+  return invoice && { kind: 'invoice', invoice }
+}
+
+async function subscriptionChanged(
+  payload: Stripe.Subscription,
+  settings: StripeSettings,
+): Promise<PaymentEvent | null> {
+  const subscription = await fetchSubscription(payload.id, settings)
+  return subscription && { kind: 'subscription', subscription }
+}
+
+/** Only a card that may be charged while its owner is away is of use. */
+function cardSaved({ customer, usage }: Stripe.SetupIntent): PaymentEvent | null {
+  const customerId = idOf(customer)
+  return customerId === null || usage !== 'off_session' ? null : { kind: 'card_saved', customerId }
 }

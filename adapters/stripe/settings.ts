@@ -19,6 +19,14 @@ export interface StripePaymentsOptions {
   successUrl?: string | undefined
   /** Default page after giving up; default `/?checkout=cancelled` under `appUrl`. */
   cancelUrl?: string | undefined
+  /** `pk_…`, for embedded checkouts. Default: `STRIPE_PUBLISHABLE_KEY`; without one they are refused. */
+  publishableKey?: string | undefined
+  /** May buyers enter promotion codes? Default false. */
+  promotionCodes?: boolean | undefined
+  /** Lets Stripe Tax add taxes; set it up in the Dashboard first. Default false. */
+  automaticTax?: boolean | undefined
+  /** Where the billing portal leads back to; default `appUrl`. */
+  portalReturnUrl?: string | undefined
   /** Links a user to an existing Stripe customer, or fills in the email address. */
   customer?: ((userId: string) => Promise<LinkedCustomer | null | undefined>) | undefined
   /** Real money? Events of the other mode are ignored. Default: told from the key's prefix. */
@@ -44,6 +52,10 @@ export interface StripeSettings {
   allowedOrigins: ReadonlySet<string>
   successUrl: string
   cancelUrl: string
+  portalReturnUrl: string
+  publishableKey: string | null
+  promotionCodes: boolean
+  automaticTax: boolean
   customer: (userId: string) => Promise<LinkedCustomer | null | undefined>
   livemode: boolean
   account: string | null
@@ -62,6 +74,7 @@ export function resolveSettings(options: StripePaymentsOptions): StripeSettings 
   const webhookSecrets = readWebhookSecrets(options, problems)
   const appUrl = readAppUrl(options, problems)
   const apiUrl = readApiUrl(options, secretKey, problems)
+  const publishableKey = readPublishableKey(options, problems)
   const livemode =
     options.livemode ?? livemodeOf(secretKey ?? keyOf(options.stripe) ?? environment('STRIPE_SECRET_KEY'))
   if (livemode === null && problems.length === 0) {
@@ -70,13 +83,17 @@ export function resolveSettings(options: StripePaymentsOptions): StripeSettings 
   if (problems.length > 0 || !appUrl || livemode === null) throw notConfigured(problems)
 
   const allowedOrigins = readOrigins(appUrl, options.allowedOrigins ?? [], problems)
-  const returnUrl = (name: 'successUrl' | 'cancelUrl', fallback: string) => {
+  if (publishableKey?.startsWith(livemode ? 'pk_test_' : 'pk_live_')) {
+    problems.push('STRIPE_PUBLISHABLE_KEY (option publishableKey) is of the other mode than the secret key')
+  }
+  const returnUrl = (name: 'successUrl' | 'cancelUrl' | 'portalReturnUrl', fallback: string) => {
     const resolved = resolveUrl(options[name] ?? fallback, appUrl, allowedOrigins)
     if (resolved === null) problems.push(`${name} must be on the origin of appUrl or on one of allowedOrigins`)
     return resolved ?? fallback
   }
   const successUrl = returnUrl('successUrl', '?checkout=success&session_id={CHECKOUT_SESSION_ID}')
   const cancelUrl = returnUrl('cancelUrl', '?checkout=cancelled')
+  const portalReturnUrl = returnUrl('portalReturnUrl', '')
   if (problems.length > 0) throw notConfigured(problems)
 
   return {
@@ -86,6 +103,10 @@ export function resolveSettings(options: StripePaymentsOptions): StripeSettings 
     allowedOrigins,
     successUrl,
     cancelUrl,
+    portalReturnUrl,
+    publishableKey,
+    promotionCodes: options.promotionCodes ?? false,
+    automaticTax: options.automaticTax ?? false,
     customer: options.customer ?? (() => Promise.resolve(null)),
     livemode,
     account: options.account ?? null,
@@ -141,6 +162,13 @@ function readWebhookSecrets({ webhookSecret }: StripePaymentsOptions, problems: 
   else if (secrets.some((secret) => /\s/.test(secret))) problems.push(`${name} contains white space`)
   else if (secrets.some((secret) => /^[sprk]k_/.test(secret))) problems.push(`${name} must be a whsec_… secret`)
   return secrets
+}
+
+function readPublishableKey({ publishableKey }: StripePaymentsOptions, problems: string[]): string | null {
+  const key = (publishableKey ?? environment('STRIPE_PUBLISHABLE_KEY') ?? '').trim()
+  if (key === '') return null
+  if (!/^pk_\S+$/.test(key)) problems.push('STRIPE_PUBLISHABLE_KEY (option publishableKey) must be a pk_… key')
+  return key
 }
 
 function readAppUrl(options: StripePaymentsOptions, problems: string[]): URL | null {

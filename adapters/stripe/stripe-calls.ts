@@ -1,12 +1,12 @@
 import { UnavailableError } from '../../src/errors.js'
-import { isMissing, isRateLimited, translateStripeError } from './stripe-errors.js'
+import { isMissing, isBusy, translateStripeError } from './stripe-errors.js'
 
-/** Milliseconds to wait at most before each further attempt at a rate-limited call. */
+/** Milliseconds to wait at most before each further attempt at a call that came at a busy time. */
 const RATE_LIMIT_WAITS_MS = [300, 600, 1200]
 
 /**
- * Make a Stripe call: 429 is tried again for about two seconds (the SDK does not), failures come out in our words, and
- * the answer must be what was asked for. The SDK takes an error page without an `error` in it for success.
+ * Make a Stripe call: 429 and 409 are tried again for about two seconds, failures come out in our words, and the answer
+ * must be what was asked for. The SDK takes an error page without an `error` in it for success.
  *
  * @throws {UnavailableError} Stripe is away, busy, or something else answered in its place.
  */
@@ -54,7 +54,7 @@ export async function askRaw<T extends { object: string }>(expected: T['object']
     try {
       return assertShape(expected, await call())
     } catch (error) {
-      if (waitMs === null || !isRateLimited(error)) throw error
+      if (waitMs === null || !isBusy(error)) throw error
       // Half of it at random, so that callers who were refused together do not come back together.
       await sleep(waitMs * (0.5 + Math.random() / 2))
     }

@@ -40,9 +40,17 @@ export function isMissing(error: unknown, param?: string): boolean {
   return failure?.code === 'resource_missing' && (param === undefined || failure.param === param)
 }
 
-/** Stripe refused to look at the call: nothing was executed. The SDK does not try these again. */
-export function isRateLimited(error: unknown): boolean {
-  return stripeFailure(error)?.type === 'StripeRateLimitError'
+/** The answer did not come, or Stripe broke while it worked: what was asked for may have happened. */
+export function mayHaveHappened(error: unknown): boolean {
+  const failure = stripeFailure(error)
+  if (failure === null || failure.type === 'StripeRateLimitError') return false
+  return failure.statusCode === null || failure.statusCode === 409 || failure.statusCode >= 500
+}
+
+/** Worth waiting for: calls are limited, which the SDK does not try again, or a twin under the same key is running. */
+export function isBusy(error: unknown): boolean {
+  const failure = stripeFailure(error)
+  return failure?.type === 'StripeRateLimitError' || failure?.statusCode === 409
 }
 
 /**

@@ -8,6 +8,8 @@ import { expandable, routes } from './resources/index.js'
 import { findRoute, type Route } from './routes.js'
 import { API_VERSION, type StripeAccount } from './stripe-account.js'
 
+const BEFORE_REMOVALS = '2026-08-26'
+
 /** One call of the API as the server received it. */
 export interface ApiCall {
   method: string
@@ -118,13 +120,14 @@ export class ApiCalls {
     }
     const found = findRoute(routes, call.method, call.path)
     if (found === undefined) throw notImplemented(`${call.method} ${call.path}`)
-    const { route, id } = found
-    const { expand, execute } = route.prepare(withoutRemoved(route, call.params, header(request, 'stripe-version')))
+    const { route, id, part } = found
+    const { expand, execute } = route.prepare(withoutRemoved(route, call.params, versionOf(request)))
     checkExpand(expand, route.gives, route.list, expandable)
     this.account.request = { id: requestId, idempotency_key: call.idempotencyKey }
     try {
-      const result = execute(this.account, id)
-      return { status: 200, body: render(this.account, result, expand, expandable) }
+      const result = execute(this.account, id, part)
+      const kind = route.list ? `list:${route.gives}` : route.gives
+      return { status: 200, body: render(this.account, result, kind, expand, expandable) }
     } finally {
       this.account.request = null
     }
@@ -148,12 +151,21 @@ export function answerTo(error: unknown): Answer {
   return { status: 500, body: { error: { type: 'api_error', message: `The local Stripe failed: ${message}` } } }
 }
 
+/**
+ * The API version a call is made for. The fixtures of the Stripe CLI, which names none, still send what version
+ * 2026-09-30 took away.
+ */
+function versionOf(request: IncomingMessage): string {
+  const isCli = header(request, 'user-agent')?.includes('stripe-cli/') === true
+  return header(request, 'stripe-version') ?? (isCli ? BEFORE_REMOVALS : API_VERSION)
+}
+
 /** Refuse parameters the caller's API version no longer has; older versions still take them, without effect here. */
-function withoutRemoved(route: Route, form: Readonly<FormObject>, version: string | null): FormObject {
+function withoutRemoved(route: Route, form: Readonly<FormObject>, version: string): FormObject {
   const rest = Object.assign(parseForm(''), form)
   for (const { name, code, since } of route.removed) {
     if (rest[name] === undefined) continue
-    if ((version ?? API_VERSION).slice(0, since.length) >= since) {
+    if (version.slice(0, since.length) >= since) {
       const message = `The \`${name}\` parameter is no longer supported. Use dynamic payment methods instead.`
       throw invalidRequest(message, name, code)
     }

@@ -9,6 +9,7 @@ export interface ErrorBody {
   charge?: string
   payment_intent?: object
   payment_method?: object
+  setup_intent?: object
 }
 
 /** What the server answers instead of an object. `status` is the HTTP status. */

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { accountPage, isAccountPage } from './account-pages.js'
 import { applyPromotionCode, type CheckoutOutcome, type CompleteOptions } from './checkout-actions.js'
 import { checkoutPage, closedPage, unknownPage } from './checkout-page.js'
 import type { StripeAccount } from './stripe-account.js'
@@ -13,7 +14,12 @@ export interface PageReply {
 type Complete = (sessionId: string, outcome: CheckoutOutcome, options: CompleteOptions) => Promise<unknown>
 
 /** The address of a session's page is this and the session's id. */
-export const PAGE_PATH = '/c/pay/'
+const PAGE_PATH = '/c/pay/'
+
+/** Whether `buyerPage` answers this address. */
+export function isBuyerPage(pathname: string): boolean {
+  return pathname.startsWith(PAGE_PATH) || isAccountPage(pathname)
+}
 
 /**
  * Answer the buyer's browser: the page, or what its buttons do.
@@ -26,6 +32,10 @@ export async function buyerPage(
   request: { method: string; url: URL; body: string },
 ): Promise<PageReply> {
   account.tick()
+  if (isAccountPage(request.url.pathname)) {
+    const body = accountPage(account, request)
+    return body === undefined ? html(404, unknownPage()) : html(200, body)
+  }
   const id = request.url.pathname.slice(PAGE_PATH.length)
   const session = account.find('checkout.session', id)
   if (session === undefined) return html(404, unknownPage())
@@ -45,8 +55,8 @@ export async function buyerPage(
   }
   if (action !== 'pay' && action !== 'pay_later') return show(account, session)
   await complete(id, action === 'pay' ? 'paid' : 'unpaid', buyerOf(form))
-  if (session.success_url === null) return show(account, session)
-  return redirect(session.success_url.replaceAll('{CHECKOUT_SESSION_ID}', id))
+  const back = session.success_url ?? session.return_url
+  return back === undefined ? show(account, session) : redirect(back.replaceAll('{CHECKOUT_SESSION_ID}', id))
 }
 
 function show(account: StripeAccount, session: Stripe.Checkout.Session, notice?: string): PageReply {

@@ -1,11 +1,18 @@
 import type Stripe from 'stripe'
 import { refused } from './api-error.js'
+import { intentOf } from './billing/invoice-collection.js'
+import { subscribe } from './checkout-subscriptions.js'
 import { applyTotals, type Reduction } from './checkout-totals.js'
-import { attachBalanceTransaction, pay, settlePayment } from './payments.js'
+import { cancelPaymentIntent, createPaymentIntent } from './payment-intents.js'
+import { usablePaymentMethod } from './payment-methods.js'
+import { pay, settleBalance, settlePayment } from './payments.js'
+import { isTrial } from './resources/checkout-sessions.js'
 import { createCustomer } from './resources/customers.js'
-import { cancelPaymentIntent, createPaymentIntent } from './resources/payment-intents.js'
+import { confirmSetupIntent, failSetup } from './setup-intents.js'
 import { idOf, type StripeAccount } from './stripe-account.js'
-import { DEFAULT_PAYMENT_METHOD, testPaymentMethod } from './test-payment-methods.js'
+import { DECLINED, DEFAULT_PAYMENT_METHOD, testPaymentMethod } from './test-payment-methods.js'
+
+type PaymentStatus = Stripe.Checkout.Session.PaymentStatus
 
 /**
  * What a buyer did on the checkout page.
@@ -14,6 +21,9 @@ import { DEFAULT_PAYMENT_METHOD, testPaymentMethod } from './test-payment-method
  * - `unpaid`: a delayed method; the session completes and stays `unpaid` until `settle`.
  * - `declined`: the payment failed, the session stays open.
  * - `no_payment_required`: the total is 0 (a 100 % discount).
+ *
+ * In `subscription` mode paying also makes the customer, saves the card and starts the subscription; in `setup` mode it
+ * only saves the card.
  */
 export type CheckoutOutcome = 'paid' | 'unpaid' | 'declined' | 'no_payment_required'
 
@@ -28,7 +38,7 @@ export interface CompleteOptions {
   quantity?: number
   /** Taken off the subtotal, as with a promotion code typed in by the buyer. */
   discount?: number
-  /** Added on top, as with automatic tax. */
+  /** Added on top, as with automatic tax. Not in `subscription` mode, where `automatic_tax` and `taxPercent` decide. */
   tax?: number
   /** Written over the session just before it is paid, to make mismatches: `{ amount_subtotal: 1, currency: 'eur' }`. */
   overrides?: Partial<Stripe.Checkout.Session>
@@ -52,24 +62,84 @@ export function completeSession(
   }
   const email = options.email ?? session.customer_email ?? 'buyer@example.com'
   identifyBuyer(account, session, email, options.name ?? null)
-  if (total === 0) return closeSession(account, session, 'no_payment_required')
+  return account.inTimeOf(idOf(session.customer), () => {
+    const status = settleUp(account, session, outcome, { ...options, email })
+    if (status === undefined) return session
+    closeSession(account, session, status)
+    const intent = account.find('payment_intent', idOf(session.payment_intent) ?? '')
+    if (intent !== undefined) settleBalance(account, intent)
+    return session
+  })
+}
 
-  const intent = paymentIntentOf(account, session)
-  const paymentMethod =
-    options.paymentMethod ?? (outcome === 'unpaid' ? 'pm_usBankAccount_success' : DEFAULT_PAYMENT_METHOD)
-  const result = pay(
-    account,
-    intent,
-    { paymentMethod, email, name: options.name ?? null },
-    forced(outcome, paymentMethod),
-  )
-  if (result.kind === 'declined') return session
-  closeSession(account, session, result.kind === 'processing' ? 'unpaid' : 'paid')
-  const chargeId = idOf(intent.latest_charge)
-  if (result.kind === 'succeeded' && chargeId !== null) {
-    attachBalanceTransaction(account, account.get('charge', chargeId))
+/** What the button does in each mode. @returns The new payment status; nothing when the session stays open. */
+function settleUp(
+  account: StripeAccount,
+  session: Stripe.Checkout.Session,
+  outcome: CheckoutOutcome,
+  options: CompleteOptions,
+): PaymentStatus | undefined {
+  const total = session.amount_total ?? 0
+  const customer = idOf(session.customer)
+  const asksNoMethod = total === 0 && session.payment_method_collection === 'if_required'
+  if (session.mode === 'setup') {
+    const method = chosenMethod(account, session, outcome, options)
+    return saveCard(account, session, method, outcome) ? 'no_payment_required' : undefined
   }
-  return session
+  if (session.mode === 'subscription' && customer !== null) {
+    if (options.tax !== undefined) {
+      throw new Error('fakeStripe.complete: the tax of a subscription comes from automatic_tax and taxPercent')
+    }
+    const method = asksNoMethod ? null : chosenMethod(account, session, outcome, options)
+    const isDeclined = outcome === 'declined'
+    return subscribe(account, session, customer, { method, discount: options.discount, isDeclined })
+  }
+  return total === 0 ? 'no_payment_required' : payOnce(account, session, outcome, options)
+}
+
+function payOnce(
+  account: StripeAccount,
+  session: Stripe.Checkout.Session,
+  outcome: CheckoutOutcome,
+  options: CompleteOptions,
+): PaymentStatus | undefined {
+  const intent = paymentIntentOf(account, session)
+  const paymentMethod = chosenMethod(account, session, outcome, options)
+  const payer = { paymentMethod, email: options.email ?? null, name: options.name ?? null }
+  const result = pay(account, intent, payer, forced(outcome, account.behaviours.get(paymentMethod.id) ?? ''))
+  if (result.kind === 'declined') return undefined
+  return result.kind === 'processing' ? 'unpaid' : 'paid'
+}
+
+/** @returns Whether the card was saved. */
+function saveCard(
+  account: StripeAccount,
+  session: Stripe.Checkout.Session,
+  method: Stripe.PaymentMethod,
+  outcome: CheckoutOutcome,
+): boolean {
+  const intent = account.get('setup_intent', idOf(session.setup_intent) ?? '')
+  intent.customer = idOf(session.customer)
+  const { saves } = testPaymentMethod(account.behaviours.get(method.id) ?? '')
+  if (outcome !== 'declined' && saves === undefined) {
+    confirmSetupIntent(account, intent, method, true)
+    return true
+  }
+  failSetup(account, intent, method, saves ?? DECLINED)
+  return false
+}
+
+function chosenMethod(
+  account: StripeAccount,
+  session: Stripe.Checkout.Session,
+  outcome: CheckoutOutcome,
+  { paymentMethod, email, name }: CompleteOptions,
+): Stripe.PaymentMethod {
+  const named = paymentMethod ?? (outcome === 'unpaid' ? 'pm_usBankAccount_success' : DEFAULT_PAYMENT_METHOD)
+  const method = usablePaymentMethod(account, named, idOf(session.customer))
+  method.billing_details.email ??= email ?? null
+  method.billing_details.name ??= name ?? null
+  return method
 }
 
 /** A delayed payment arrives or bounces. */
@@ -78,11 +148,13 @@ export function settleSession(
   session: Stripe.Checkout.Session,
   outcome: 'succeeded' | 'failed',
 ): Stripe.Checkout.Session {
-  const intentId = idOf(session.payment_intent)
+  const invoice = account.find('invoice', idOf(session.invoice) ?? '')
+  const intentId = invoice === undefined ? idOf(session.payment_intent) : (intentOf(account, invoice)?.id ?? null)
   if (session.status !== 'complete' || session.payment_status !== 'unpaid' || intentId === null) {
     throw new Error(`fakeStripe.settle: ${session.id} does not wait for a delayed payment`)
   }
-  settlePayment(account, account.get('payment_intent', intentId), outcome)
+  const intent = account.get('payment_intent', intentId)
+  account.inTimeOf(idOf(session.customer), () => settlePayment(account, intent, outcome))
   if (outcome === 'succeeded') session.payment_status = 'paid'
   account.emit(`checkout.session.async_payment_${outcome}`, session)
   return session
@@ -116,15 +188,12 @@ export function applyPromotionCode(account: StripeAccount, session: Stripe.Check
 }
 
 /** What the outcome asks for, unless the payment method already behaves so. */
-function forced(
-  outcome: CheckoutOutcome,
-  paymentMethod: string,
-): ReturnType<typeof testPaymentMethod>['pays'] | undefined {
-  const { kind } = testPaymentMethod(paymentMethod).pays
+function forced(outcome: CheckoutOutcome, behaviour: string): ReturnType<typeof testPaymentMethod>['pays'] | undefined {
+  const { kind } = testPaymentMethod(behaviour).pays
   // A buyer on the page passes a needed authentication.
   if (outcome === 'paid' && kind === 'needs_authentication') return { kind: 'succeeds' }
   if (outcome === 'unpaid') return { kind: 'settles_later' }
-  if (outcome === 'declined' && kind !== 'declined') return testPaymentMethod('pm_card_chargeDeclined').pays
+  if (outcome === 'declined' && kind !== 'declined') return DECLINED
   return undefined
 }
 
@@ -138,6 +207,7 @@ function reprice(account: StripeAccount, session: Stripe.Checkout.Session, optio
     reduction: options.discount === undefined ? couponOf(account, session) : { amountOff: options.discount },
     tax: options.tax,
     taxPercent: details.automaticTax ? account.taxPercent : 0,
+    hasTrial: isTrial(details.subscriptionData),
   })
   session.amount_subtotal = totals.subtotal
   session.amount_total = totals.total
@@ -171,7 +241,9 @@ function identifyBuyer(
     tax_exempt: 'none',
     tax_ids: [],
   }
-  const isNew = session.customer === null && session.customer_creation === 'always'
+  const details = account.checkouts.get(session.id)
+  const savesCard = details?.paymentIntentData.setup_future_usage !== undefined
+  const isNew = session.customer === null && (session.customer_creation === 'always' || savesCard)
   if (isNew) session.customer = createCustomer(account, { email, ...(name !== null && { name }) }).id
 }
 
@@ -203,12 +275,13 @@ function paymentIntentOf(account: StripeAccount, session: Stripe.Checkout.Sessio
 function closeSession(
   account: StripeAccount,
   session: Stripe.Checkout.Session,
-  paymentStatus: Stripe.Checkout.Session.PaymentStatus,
+  paymentStatus: PaymentStatus,
 ): Stripe.Checkout.Session {
   session.status = 'complete'
   session.payment_status = paymentStatus
   session.url = null
-  countRedemption(account, session)
+  // A subscription redeems its discounts itself.
+  if (session.mode === 'payment') countRedemption(account, session)
   account.emit('checkout.session.completed', session)
   return session
 }

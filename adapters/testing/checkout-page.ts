@@ -26,7 +26,8 @@ export function checkoutPage(session: Stripe.Checkout.Session, { lineItems, noti
     tax > 0 ? `<li><span>Tax</span><b>${money(tax)}</b></li>` : '',
     `<li class="total"><span>Total due</span><b>${total}</b></li>`,
   ]
-  const isFree = session.amount_total === 0
+  const isFree = (session.amount_total ?? 0) === 0
+  const freeLabel = session.mode === 'setup' ? 'Save card' : 'Complete order'
   const email = escape(session.customer_email ?? '')
   const body = `<section>
     <h1>${total}</h1>
@@ -39,7 +40,7 @@ export function checkoutPage(session: Stripe.Checkout.Session, { lineItems, noti
     <form method="post">
       <label for="email">Email</label>
       <input id="email" name="email" type="email" autocomplete="email" placeholder="buyer@example.com" value="${email}"${email === '' ? '' : ' readonly'}>
-      <button class="pay" name="action" value="pay">${isFree ? 'Complete order' : `Pay ${total}`}</button>
+      <button class="pay" name="action" value="pay">${isFree ? freeLabel : `Pay ${total}`}</button>
       ${isFree ? '' : otherOutcomes()}
     </form>
     <form method="post"><button class="link" name="action" value="cancel">Cancel and go back</button></form>
@@ -59,7 +60,7 @@ export function closedPage(session: Stripe.Checkout.Session): string {
 
 /** The page for an address that names no session. */
 export function unknownPage(): string {
-  return layout('Not found', false, '<section><h1>Not found</h1><p>There is no such checkout session.</p></section>')
+  return layout('Not found', false, '<section><h1>Not found</h1><p>There is no such page.</p></section>')
 }
 
 /** A form of its own, so that Enter in the email field pays. */
@@ -77,7 +78,8 @@ function otherOutcomes(): string {
       </div>`
 }
 
-function layout(title: string, livemode: boolean, body: string): string {
+/** A whole page around `body`, which is HTML. */
+export function layout(title: string, livemode: boolean, body: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -129,7 +131,7 @@ input:focus-visible, button:focus-visible, a:focus-visible { outline: 3px solid 
 `
 
 /** Text for HTML and for attributes in double quotes. */
-function escape(text: string): string {
+export function escape(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
 }

@@ -11,6 +11,8 @@ interface TotalsInput {
   /** Tax in minor units; wins over `taxPercent`. */
   tax?: number | undefined
   taxPercent: number
+  /** The session starts a trial: what recurs costs nothing now. */
+  hasTrial?: boolean
 }
 
 /** Amounts of a session, in minor units. */
@@ -41,8 +43,11 @@ export function lineItem(account: StripeAccount, price: Stripe.Price, quantity: 
 }
 
 /** Add up the lines and write each line's share of discount and tax into it. Tax comes on top. */
-export function applyTotals({ lineItems, reduction, tax, taxPercent }: TotalsInput): Totals {
-  for (const line of lineItems) line.amount_subtotal = (line.price?.unit_amount ?? 0) * (line.quantity ?? 1)
+export function applyTotals({ lineItems, reduction, tax, taxPercent, hasTrial }: TotalsInput): Totals {
+  for (const line of lineItems) {
+    const isFree = hasTrial === true && line.price?.type === 'recurring'
+    line.amount_subtotal = isFree ? 0 : (line.price?.unit_amount ?? 0) * (line.quantity ?? 1)
+  }
   const subtotals = lineItems.map((line) => line.amount_subtotal)
   const subtotal = sum(subtotals)
   const discount = discountOf(reduction, subtotal)
@@ -67,7 +72,7 @@ function discountOf(reduction: Reduction | undefined, subtotal: number): number 
 }
 
 /** Split `whole` in proportion to `weights`; the last line takes what rounding leaves. */
-function shares(whole: number, weights: readonly number[]): number[] {
+export function shares(whole: number, weights: readonly number[]): number[] {
   const total = sum(weights)
   let left = whole
   return weights.map((weight, index) => {

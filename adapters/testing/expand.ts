@@ -1,6 +1,6 @@
 import { invalidRequest } from './api-error.js'
 import { emptyForm } from './form-body.js'
-import { snapshot, type StoredObjects, type StripeAccount } from './stripe-account.js'
+import { snapshot, type StoredKind, type StripeAccount } from './stripe-account.js'
 
 /** What a field becomes when a caller expands it. */
 interface Expansion {
@@ -8,6 +8,8 @@ interface Expansion {
   readonly gives: string
   /** For fields that hold no id: make the value. */
   readonly make?: (account: StripeAccount, owner: Wire) => unknown
+  /** For fields that are always there and only lead on to others. */
+  readonly leadsOn?: boolean
 }
 
 /** By kind of object, by field. Each resource contributes its own. */
@@ -15,9 +17,14 @@ export type Expandable = Record<string, Record<string, Expansion>>
 
 type Wire = Record<string, unknown>
 
-/** A reference by id to a stored object. */
-export function reference(gives: keyof StoredObjects): Expansion {
+/** A reference by id, or a list of ids, to stored objects. */
+export function reference(gives: StoredKind): Expansion {
   return { gives }
+}
+
+/** An object that is part of its owner; `name` is the kind under which its own fields stand in the table. */
+export function partOf(name: string): Expansion {
+  return { gives: name, leadsOn: true }
 }
 
 /**
@@ -41,37 +48,49 @@ export function checkExpand(paths: readonly string[], kind: string, isList: bool
   }
 }
 
-/** A copy of `object` as it goes over the wire, with the fields named by `paths` filled in. */
+/** A copy of `object`, which is of this kind, as it goes over the wire, with the fields named by `paths` filled in. */
 export function render(
   account: StripeAccount,
   object: unknown,
+  kind: string,
   paths: readonly string[],
   expandable: Expandable,
 ): Wire {
   const copy = snapshot(object) as Wire
-  for (const path of paths) expandStep(account, copy, path.split('.'), expandable)
+  for (const path of paths) expandStep(account, copy, kind, path.split('.'), expandable)
   return copy
 }
 
-function expandStep(account: StripeAccount, owner: Wire, steps: readonly string[], expandable: Expandable): void {
+function expandStep(
+  account: StripeAccount,
+  owner: Wire,
+  kind: string,
+  steps: readonly string[],
+  expandable: Expandable,
+): void {
   const [step, ...rest] = steps
   if (step === undefined) return
-  if (owner['object'] === 'list') {
-    const entries = owner['data'] as Wire[]
-    for (const entry of entries) expandStep(account, entry, step === 'data' ? rest : steps, expandable)
-    return
+  const isEntries = step === 'data' && kind.startsWith('list:')
+  const expansion = fieldsOf(expandable, kind)[step]
+  if (expansion !== undefined && !isEntries) owner[step] = filled(account, owner, step, expansion)
+  const gives = isEntries ? kind.slice('list:'.length) : expansion?.gives
+  if (gives === undefined) return
+  for (const next of [owner[step]].flat()) {
+    if (typeof next === 'object' && next !== null) expandStep(account, next as Wire, gives, rest, expandable)
   }
-  const expansion = fieldsOf(expandable, String(owner['object']))[step]
-  if (expansion === undefined) return
+}
+
+/** What stands in the field after expanding it. */
+function filled(account: StripeAccount, owner: Wire, step: string, expansion: Expansion): unknown {
   const current = owner[step]
+  if (expansion.leadsOn === true) return current
   if (expansion.make !== undefined) {
-    if (typeof current !== 'object' || current === null) owner[step] = snapshot(expansion.make(account, owner))
-  } else if (typeof current === 'string') {
-    // `gives` of an expansion without `make` comes from `reference`, so it names a stored kind.
-    owner[step] = snapshot(account.find(expansion.gives as keyof StoredObjects, current) ?? current)
+    return typeof current === 'object' && current !== null ? current : snapshot(expansion.make(account, owner))
   }
-  const next = owner[step]
-  if (typeof next === 'object' && next !== null) expandStep(account, next as Wire, rest, expandable)
+  // `gives` of an expansion without `make` comes from `reference`, so it names a stored kind.
+  const kind = expansion.gives as StoredKind
+  const find = (id: unknown): unknown => (typeof id === 'string' ? snapshot(account.find(kind, id) ?? id) : id)
+  return Array.isArray(current) ? current.map(find) : find(current)
 }
 
 function fieldsOf(expandable: Expandable, kind: string): Record<string, Expansion> {

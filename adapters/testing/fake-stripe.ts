@@ -1,19 +1,11 @@
 import Stripe from 'stripe'
 import { ApiCalls, type ApiCall } from './api-calls.js'
 import { buyerPage } from './buyer-pages.js'
-import {
-  completeSession,
-  expireSession,
-  settleSession,
-  type CheckoutOutcome,
-  type CompleteOptions,
-} from './checkout-actions.js'
+import { actorsOf, type Actors } from './actors.js'
 import { Failures, type Failure } from './failures.js'
 import { closeServer, listen } from './http-server.js'
-import { createDispute, setDisputeStatus, type DisputeStatus } from './resources/disputes.js'
-import { createRefund, setRefundStatus, type RefundStatus } from './resources/refunds.js'
 import { createEndpoint } from './resources/webhook-endpoints.js'
-import { idOf, snapshot, StripeAccount } from './stripe-account.js'
+import { StripeAccount } from './stripe-account.js'
 import {
   WebhookDelivery,
   type Delivery,
@@ -38,6 +30,10 @@ export interface FakeStripeOptions {
   port?: number
   /** Tax that `automatic_tax` adds, in percent; default 0. */
   taxPercent?: number
+  /** Days from one failed attempt to collect an invoice to the next; default 3, 5 and 7. */
+  retryDays?: readonly number[]
+  /** What becomes of a subscription when the last attempt has failed; default `cancel`. */
+  afterRetries?: 'cancel' | 'mark_unpaid' | 'leave_past_due'
   /** How often `auto` tries one endpoint for one event; default 5. */
   maxAttempts?: number
   /** The pause before the second try, in milliseconds, doubling after that; default 50. */
@@ -46,35 +42,6 @@ export interface FakeStripeOptions {
   deliveryTimeoutMs?: number
   /** More options for `stripe`, the SDK: `{ maxNetworkRetries: 0, timeout: 500 }`. */
   stripeConfig?: Stripe.StripeConfig
-}
-
-/** Names a payment, in whichever way is at hand. */
-export interface PaymentReference {
-  sessionId?: string
-  paymentIntent?: string
-  charge?: string
-}
-
-/** A refund made in the Dashboard. */
-export interface RefundInput extends PaymentReference {
-  /** Minor units; default all that is left. */
-  amount?: number
-  /** Default as the payment method does: `succeeded` for cards. */
-  status?: RefundStatus
-  reason?: Stripe.Refund.Reason
-  /** With status `failed`: why. */
-  failureReason?: string
-  metadata?: Stripe.MetadataParam
-}
-
-/** A dispute opened by the buyer's bank. */
-export interface DisputeInput extends PaymentReference {
-  /** Minor units; default the whole charge. */
-  amount?: number
-  /** Default `needs_response`; `warning_needs_response` is an inquiry. */
-  status?: DisputeStatus
-  /** Default `fraudulent`. */
-  reason?: string
 }
 
 /** One more place to deliver events to. */
@@ -91,7 +58,7 @@ export interface EndpointOptions {
  * The methods that let something happen (`complete`, `refund`, …) resolve when, in `auto` delivery, every endpoint has
  * been told once, so a test can look at the outcome right after. They throw when it cannot happen.
  */
-export interface FakeStripe {
+export interface FakeStripe extends Actors {
   /** `http://127.0.0.1:1234` */
   readonly url: string
   readonly host: string
@@ -120,24 +87,10 @@ export interface FakeStripe {
   discard(options?: Pick<DeliverOptions, 'types' | 'eventIds'>): void
   /** Wait until no automatic delivery or retry is under way. */
   idle(): Promise<void>
-  /** The buyer acts on the checkout page. Default outcome `paid`. */
-  complete(sessionId: string, outcome?: CheckoutOutcome, options?: CompleteOptions): Promise<Stripe.Checkout.Session>
-  /** A delayed payment (`unpaid`) arrives or bounces. */
-  settle(sessionId: string, outcome: 'succeeded' | 'failed'): Promise<Stripe.Checkout.Session>
-  /** The session runs out. It also does by itself when `clock` passes `expires_at`. */
-  expire(sessionId: string): Promise<Stripe.Checkout.Session>
-  refund(input: RefundInput): Promise<Stripe.Refund>
-  /** The bank moves a refund on; succeeded ones may still fail. */
-  updateRefund(refundId: string, status: RefundStatus, failureReason?: string): Promise<Stripe.Refund>
-  dispute(input: DisputeInput): Promise<Stripe.Dispute>
-  /** The bank moves a dispute on; final statuses close it, and lost ones may still be won. */
-  updateDispute(disputeId: string, status: DisputeStatus): Promise<Stripe.Dispute>
   /** Let the next matching API call go wrong. Several add up, the first match wins. */
   failNext(failure?: Failure): void
   /** Forget the failures still planned. */
   clearFailures(): void
-  /** Do what became due by the clock: expiring sessions, banks finishing refunds. Every call and page does it too. */
-  tick(): Promise<void>
   /** Stop the server and everything under way. */
   close(): Promise<void>
 }
@@ -155,6 +108,10 @@ export async function fakeStripe(options: FakeStripeOptions = {}): Promise<FakeS
     livemode: /^[a-z]+_live_/.test(secretKey),
     now: () => options.clock?.now() ?? new Date(),
     taxPercent: options.taxPercent ?? 0,
+    billing: {
+      retryDays: options.retryDays ?? [3, 5, 7],
+      afterRetries: options.afterRetries ?? 'cancel',
+    },
     onEvent: (event) => delivery.accept(event),
   })
   const delivery = new WebhookDelivery(account, {
@@ -167,7 +124,8 @@ export async function fakeStripe(options: FakeStripeOptions = {}): Promise<FakeS
   const failures = new Failures()
   const calls = new ApiCalls(account, failures, secretKey, (ms) => delivery.pause(ms))
   const actors = actorsOf(account, delivery)
-  const page = (request: Parameters<typeof buyerPage>[2]) => buyerPage(account, actors.complete, request)
+  const page = (request: Parameters<typeof buyerPage>[2]) =>
+    buyerPage(account, (id, outcome, options) => actors.complete(id, outcome, options), request)
   const { server, port } = await listen({ calls, page }, options.port ?? 0)
   account.url = `http://127.0.0.1:${port}`
   const local = { host: '127.0.0.1', port, protocol: 'http', telemetry: false } as const
@@ -214,62 +172,6 @@ export async function fakeStripe(options: FakeStripeOptions = {}): Promise<FakeS
       await closeServer(server)
     },
   }
-}
-
-type Actors = Pick<
-  FakeStripe,
-  'complete' | 'settle' | 'expire' | 'refund' | 'updateRefund' | 'dispute' | 'updateDispute' | 'tick'
->
-
-/** What people and banks do, as opposed to what the API is asked for. */
-function actorsOf(account: StripeAccount, delivery: WebhookDelivery): Actors {
-  /** Let it happen, tell the endpoints, and show the object as it was right after. */
-  const act = async <T>(change: () => T): Promise<T> => {
-    account.tick()
-    const result = snapshot(change())
-    await delivery.settled()
-    return result
-  }
-  const sessionOf = (id: string): Stripe.Checkout.Session => account.get('checkout.session', id, 'session')
-  return {
-    complete: (id, outcome = 'paid', options = {}) =>
-      act(() => completeSession(account, sessionOf(id), outcome, options)),
-    settle: (id, outcome) => act(() => settleSession(account, sessionOf(id), outcome)),
-    expire: (id) => act(() => expireSession(account, sessionOf(id))),
-    refund: ({ sessionId, paymentIntent, charge, ...refund }) =>
-      act(() => createRefund(account, { ...refund, charge: chargeOf(account, { sessionId, paymentIntent, charge }) })),
-    updateRefund: (id, status, failureReason) =>
-      act(() => {
-        const refund = account.get('refund', id)
-        setRefundStatus(account, refund, status, failureReason)
-        return refund
-      }),
-    dispute: ({ sessionId, paymentIntent, charge, ...dispute }) =>
-      act(() =>
-        createDispute(account, { ...dispute, charge: chargeOf(account, { sessionId, paymentIntent, charge }) }),
-      ),
-    updateDispute: (id, status) =>
-      act(() => {
-        const dispute = account.get('dispute', id)
-        setDisputeStatus(account, dispute, status)
-        return dispute
-      }),
-    tick: async () => {
-      await act(() => null)
-    },
-  }
-}
-
-function chargeOf(account: StripeAccount, given: { [K in keyof PaymentReference]: string | undefined }): Stripe.Charge {
-  if (given.charge !== undefined) return account.get('charge', given.charge)
-  const session =
-    given.sessionId === undefined ? undefined : account.get('checkout.session', given.sessionId, 'session')
-  const intentId = given.paymentIntent ?? idOf(session?.payment_intent)
-  if (intentId === null)
-    throw new Error('fakeStripe: there was no payment; name a charge, paymentIntent or paid sessionId')
-  const chargeId = idOf(account.get('payment_intent', intentId, 'intent').latest_charge)
-  if (chargeId === null) throw new Error(`fakeStripe: ${intentId} has no charge`)
-  return account.get('charge', chargeId)
 }
 
 function endpointsOf(account: StripeAccount, delivery: WebhookDelivery, webhookSecret: string) {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { answerTo, type ApiCalls } from './api-calls.js'
 import { ApiError, notImplemented } from './api-error.js'
-import { PAGE_PATH, type PageReply } from './buyer-pages.js'
+import { isBuyerPage, type PageReply } from './buyer-pages.js'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
@@ -37,7 +37,7 @@ export async function closeServer(server: Server): Promise<void> {
 async function answer({ calls, page }: ServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://127.0.0.1')
   const body = await readBody(request)
-  if (url.pathname.startsWith(PAGE_PATH)) {
+  if (isBuyerPage(url.pathname)) {
     const reply = await page({ method: request.method ?? 'GET', url, body })
     response.writeHead(reply.status, reply.headers).end(request.method === 'HEAD' ? undefined : reply.body)
     return

@@ -1,14 +1,8 @@
 export { testClock, type TestClock } from './test-clock.js'
 export { signedWebhook, type SignedWebhookOptions } from './signed-webhook.js'
-export {
-  fakeStripe,
-  type DisputeInput,
-  type EndpointOptions,
-  type FakeStripe,
-  type FakeStripeOptions,
-  type PaymentReference,
-  type RefundInput,
-} from './fake-stripe.js'
+export { fakeStripe, type EndpointOptions, type FakeStripe, type FakeStripeOptions } from './fake-stripe.js'
+export type { Actors, DisputeInput, PaymentReference, RefundInput } from './actors.js'
+export type { PayInvoiceOptions } from './billing/invoice-page.js'
 export type { ApiCall } from './api-calls.js'
 export type { CheckoutOutcome, CompleteOptions } from './checkout-actions.js'
 export type { Failure } from './failures.js'

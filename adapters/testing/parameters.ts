@@ -211,6 +211,17 @@ export const createdRange: Rule = {
   },
 }
 
+/** A word such as `now`, or what the rule reads. */
+export function wordOr(word: string, rule: Rule): Rule {
+  return { read: (value, name) => (value === word ? word : rule.read(value, name)) }
+}
+
+/** The same rule for many parameters. */
+export function each<K extends string>(rule: Rule, ...names: readonly K[]): Record<K, Rule> {
+  // `names` are all the keys there are.
+  return Object.fromEntries(names.map((name) => [name, rule])) as Record<K, Rule>
+}
+
 /** Known to Stripe and without effect here: taken as it comes. */
 export const ignored: Rule = { read: (value) => value }
 

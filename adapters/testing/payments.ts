@@ -1,27 +1,37 @@
 import type Stripe from 'stripe'
+import { attachPaymentMethod, paymentResult } from './payment-methods.js'
 import { createBalanceTransaction } from './resources/balance-transactions.js'
-import { idOf, type StripeAccount } from './stripe-account.js'
-import { paymentMethodDetails, testPaymentMethod, type PaymentResult } from './test-payment-methods.js'
+import { createDispute } from './resources/disputes.js'
+import { idOf, snapshot, type StripeAccount } from './stripe-account.js'
+import { paymentMethodDetails, testPaymentMethod, type Declined, type PaymentResult } from './test-payment-methods.js'
 
 /** Who pays and with what. */
 export interface Payer {
-  /** A test payment method: `pm_card_visa`. */
-  paymentMethod: string
+  paymentMethod: Stripe.PaymentMethod
   /** The buyer is not there: a needed authentication is a decline (`authentication_required`). */
   offSession?: boolean
   email?: string | null
   name?: string | null
 }
 
-type Declined = Extract<PaymentResult, { kind: 'declined' }>
 type PaymentOutcome = { kind: 'succeeded' | 'processing' | 'requires_action' } | { kind: 'declined'; decline: Declined }
 
-const AUTHENTICATION_REQUIRED: Declined = {
+const BOUNCED: Declined = {
   kind: 'declined',
-  code: 'authentication_required',
-  declineCode: 'authentication_required',
-  adviceCode: 'confirm_card_data',
-  message: 'Your card was declined. This transaction requires authentication.',
+  code: 'payment_intent_payment_attempt_failed',
+  declineCode: 'insufficient_funds',
+  adviceCode: 'try_again_later',
+  message: 'The payment failed.',
+}
+
+const NOT_AUTHENTICATED: Declined = {
+  kind: 'declined',
+  code: 'payment_intent_authentication_failure',
+  declineCode: 'authentication_not_handled',
+  adviceCode: 'try_again_later',
+  message:
+    'The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod ' +
+    'to attempt to fulfill this PaymentIntent again.',
 }
 
 /**
@@ -35,31 +45,52 @@ export function pay(
   payer: Payer,
   force?: PaymentResult,
 ): PaymentOutcome {
-  const result = force ?? testPaymentMethod(payer.paymentMethod).pays
-  intent.payment_method = payer.paymentMethod
+  const method = payer.paymentMethod
+  const context = { offSession: payer.offSession === true, customer: idOf(intent.customer) }
+  const result = force ?? paymentResult(account, method, context)
+  intent.payment_method = method.id
   intent.last_payment_error = null
   intent.next_action = null
-  if (result.kind === 'needs_authentication' && payer.offSession !== true) {
+  if (result.kind === 'needs_authentication') {
     intent.status = 'requires_action'
-    intent.next_action = { type: 'use_stripe_sdk' }
+    intent.next_action = { type: 'use_stripe_sdk', use_stripe_sdk: {} }
     account.emit('payment_intent.requires_action', intent)
+    account.awaited.get(intent.id)?.('requires_action')
     return { kind: 'requires_action' }
   }
   const charge = createCharge(account, intent, payer)
   intent.latest_charge = charge.id
   if (result.kind === 'succeeds') {
+    save(account, intent, method)
     succeed(account, intent, charge)
     return { kind: 'succeeded' }
   }
   if (result.kind === 'settles_later') {
+    save(account, intent, method)
     intent.status = 'processing'
     account.emit('charge.pending', charge)
     account.emit('payment_intent.processing', intent)
+    account.awaited.get(intent.id)?.('processing')
     return { kind: 'processing' }
   }
-  const decline = result.kind === 'declined' ? result : AUTHENTICATION_REQUIRED
-  fail(account, intent, charge, decline)
-  return { kind: 'declined', decline }
+  fail(account, intent, method, result, charge)
+  return { kind: 'declined', decline: result }
+}
+
+/** The buyer passes the authentication an intent waits for, or fails it. */
+export function finishAuthentication(
+  account: StripeAccount,
+  intent: Stripe.PaymentIntent,
+  method: Stripe.PaymentMethod,
+  outcome: 'succeeded' | 'failed',
+): void {
+  if (outcome === 'failed') {
+    fail(account, intent, method, NOT_AUTHENTICATED)
+    return
+  }
+  const { afterAuthentication } = testPaymentMethod(account.behaviours.get(method.id) ?? '')
+  const result = pay(account, intent, { paymentMethod: method }, afterAuthentication ?? { kind: 'succeeds' })
+  if (result.kind === 'succeeded') settleBalance(account, intent)
 }
 
 /** A bank debit that was `processing` arrives or bounces. */
@@ -78,21 +109,33 @@ export function settlePayment(
     attachBalanceTransaction(account, charge)
     return
   }
-  fail(account, intent, charge, {
-    kind: 'declined',
-    code: 'payment_intent_payment_attempt_failed',
-    declineCode: 'insufficient_funds',
-    adviceCode: 'try_again_later',
-    message: 'The payment failed.',
-  })
+  fail(account, intent, account.get('payment_method', idOf(intent.payment_method) ?? ''), BOUNCED, charge)
+}
+
+/** The balance transaction of the intent's charge comes a moment after the payment. */
+export function settleBalance(account: StripeAccount, intent: Stripe.PaymentIntent): void {
+  const charge = account.find('charge', idOf(intent.latest_charge) ?? '')
+  if (charge?.status === 'succeeded') attachBalanceTransaction(account, charge)
 }
 
 /** The balance transaction comes a moment after the payment, with `charge.updated`. */
-export function attachBalanceTransaction(account: StripeAccount, charge: Stripe.Charge): void {
+function attachBalanceTransaction(account: StripeAccount, charge: Stripe.Charge): void {
   if (charge.balance_transaction !== null) return
   const transaction = createBalanceTransaction(account, 'charge', charge.amount_captured, charge.currency, charge.id)
   charge.balance_transaction = transaction.id
   account.emit('charge.updated', charge, { balance_transaction: null })
+  const behaviour = account.behaviours.get(charge.id)
+  if (behaviour === 'pm_card_createDispute') createDispute(account, { charge })
+  if (behaviour === 'pm_card_createDisputeInquiry') createDispute(account, { charge, status: 'warning_needs_response' })
+}
+
+/** A payment method that is to be used again is saved; one that belongs to nobody is used up. */
+function save(account: StripeAccount, intent: Stripe.PaymentIntent, method: Stripe.PaymentMethod): void {
+  const customer = idOf(intent.customer)
+  if (intent.setup_future_usage !== null && customer !== null) {
+    attachPaymentMethod(account, method, customer)
+    if (intent.setup_future_usage === 'off_session') account.setUp.add(method.id)
+  } else if (method.customer === null) account.usedUp.add(method.id)
 }
 
 function succeed(account: StripeAccount, intent: Stripe.PaymentIntent, charge: Stripe.Charge): void {
@@ -105,25 +148,37 @@ function succeed(account: StripeAccount, intent: Stripe.PaymentIntent, charge: S
   intent.amount_received = charge.amount
   account.emit('charge.succeeded', charge)
   account.emit('payment_intent.succeeded', intent)
+  account.awaited.get(intent.id)?.('succeeded')
 }
 
-function fail(account: StripeAccount, intent: Stripe.PaymentIntent, charge: Stripe.Charge, decline: Declined): void {
-  charge.status = 'failed'
-  charge.failure_code = decline.code
-  charge.failure_message = decline.message
-  charge.outcome = outcomeOf('issuer_declined', decline.message, decline)
+function fail(
+  account: StripeAccount,
+  intent: Stripe.PaymentIntent,
+  method: Stripe.PaymentMethod,
+  decline: Declined,
+  charge?: Stripe.Charge,
+): void {
   intent.status = 'requires_payment_method'
   intent.payment_method = null
+  intent.next_action = null
   intent.last_payment_error = {
-    type: 'card_error',
+    type: decline === NOT_AUTHENTICATED ? 'invalid_request_error' : 'card_error',
     code: decline.code,
     decline_code: decline.declineCode,
     advice_code: decline.adviceCode,
     message: decline.message,
-    charge: charge.id,
+    payment_method: snapshot(method),
+    ...(charge !== undefined && { charge: charge.id }),
   }
-  account.emit('charge.failed', charge)
+  if (charge !== undefined) {
+    charge.status = 'failed'
+    charge.failure_code = decline.code
+    charge.failure_message = decline.message
+    charge.outcome = outcomeOf('issuer_declined', decline.message, decline)
+    account.emit('charge.failed', charge)
+  }
   account.emit('payment_intent.payment_failed', intent)
+  account.awaited.get(intent.id)?.('failed')
 }
 
 function outcomeOf(type: string, message: string, decline: Declined | null): Stripe.Charge.Outcome {
@@ -141,6 +196,9 @@ function outcomeOf(type: string, message: string, decline: Declined | null): Str
 }
 
 function createCharge(account: StripeAccount, intent: Stripe.PaymentIntent, payer: Payer): Stripe.Charge {
+  const { paymentMethod } = payer
+  const behaviour = account.behaviours.get(paymentMethod.id) ?? ''
+  const { email, name } = paymentMethod.billing_details
   const charge = {
     id: account.newId('ch'),
     object: 'charge',
@@ -151,7 +209,13 @@ function createCharge(account: StripeAccount, intent: Stripe.PaymentIntent, paye
     application_fee: null,
     application_fee_amount: null,
     balance_transaction: null,
-    billing_details: { address: null, email: payer.email ?? null, name: payer.name ?? null, phone: null, tax_id: null },
+    billing_details: {
+      address: null,
+      email: payer.email ?? email,
+      name: payer.name ?? name,
+      phone: null,
+      tax_id: null,
+    },
     calculated_statement_descriptor: 'LOCAL STRIPE',
     captured: false,
     created: account.now(),
@@ -169,8 +233,8 @@ function createCharge(account: StripeAccount, intent: Stripe.PaymentIntent, paye
     outcome: null,
     paid: false,
     payment_intent: intent.id,
-    payment_method: payer.paymentMethod,
-    payment_method_details: paymentMethodDetails(payer.paymentMethod),
+    payment_method: paymentMethod.id,
+    payment_method_details: paymentMethodDetails(behaviour),
     receipt_email: intent.receipt_email,
     receipt_number: null,
     receipt_url: null,
@@ -186,6 +250,6 @@ function createCharge(account: StripeAccount, intent: Stripe.PaymentIntent, paye
     transfer_group: null,
   } satisfies Stripe.Charge
   account.put('charge', charge)
-  account.paidWith.set(charge.id, payer.paymentMethod)
+  account.behaviours.set(charge.id, behaviour)
   return charge
 }

@@ -9,6 +9,8 @@ interface Call<P> {
   readonly params: P
   /** The object named in the URL; empty where there is none. */
   readonly id: string
+  /** The second object named in the URL; empty where there is none. */
+  readonly part: string
 }
 
 /** A parameter that newer versions of the API have taken away. */
@@ -19,17 +21,19 @@ export interface RemovedParameter {
   readonly since: string
 }
 
+type Execute = (account: StripeAccount, id: string, part: string) => object
+
 /** One row of the routing table. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** `/v1/refunds/:id/cancel`; `:id` stands for one object. */
+  /** `/v1/refunds/:id/cancel`; `:id` stands for one object, `:part` for another one below it. */
   readonly path: string
   /** The kind of object it answers with, for `expand`; of the entries where `list` is set. */
   readonly gives: string
   readonly list: boolean
   readonly removed: readonly RemovedParameter[]
   /** Check the form; what comes out carries the call out. @throws {ApiError} A parameter is wrong. */
-  prepare(form: FormObject): { expand: readonly string[]; execute: (account: StripeAccount, id: string) => object }
+  prepare(form: FormObject): { expand: readonly string[]; execute: Execute }
 }
 
 /** Everything the server knows about one kind of object. */
@@ -62,26 +66,29 @@ export function route<P extends object>(
     prepare: (form) => {
       const params = readParameters(form, definition.parameters)
       const expand = (params as { expand?: readonly string[] }).expand ?? []
-      return { expand, execute: (account, id) => definition.handle({ account, params, id }) }
+      return { expand, execute: (account, id, part) => definition.handle({ account, params, id, part }) }
     },
   }
 }
 
-/** The row for a request, and the id in its URL. */
+/** The row for a request, and the ids in its URL. A row that names the path exactly goes before one with an id. */
 export function findRoute(
   routes: readonly Route[],
   method: string,
   pathname: string,
-): { route: Route; id: string } | undefined {
+): { route: Route; id: string; part: string } | undefined {
   const parts = pathname.replace(/\/+$/, '').split('/')
-  for (const candidate of routes) {
-    if (candidate.method !== method) continue
-    const pattern = candidate.path.split('/')
+  let found: { route: Route; id: string; part: string } | undefined
+  for (const route of routes) {
+    if (route.method !== method) continue
+    const pattern = route.path.split('/')
     if (pattern.length !== parts.length) continue
-    const matches = pattern.every((part, index) => part === ':id' || part === parts[index])
-    if (matches) return { route: candidate, id: decode(parts[pattern.indexOf(':id')] ?? '') }
+    if (!pattern.every((step, index) => step.startsWith(':') || step === parts[index])) continue
+    const named = (name: string): string => decode(parts[pattern.indexOf(name)] ?? '')
+    found = { route, id: named(':id'), part: named(':part') }
+    if (!route.path.includes(':')) return found
   }
-  return undefined
+  return found
 }
 
 function decode(part: string): string {

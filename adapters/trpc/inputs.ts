@@ -10,7 +10,7 @@ import {
   moment,
   parseInput,
 } from '../../src/inputs.js'
-import type { CreateCheckoutInput } from '../../src/marketplace.js'
+import type { CreateCheckoutInput } from '../../src/checkouts.js'
 import {
   type CreatePackageInput,
   createPackageInput,
@@ -57,6 +57,8 @@ const checkoutFields = z.object({
   quantity: z.unknown().optional(),
   successUrl: z.unknown().optional(),
   cancelUrl: z.unknown().optional(),
+  saveCard: z.unknown().optional(),
+  ui: z.unknown().optional(),
   idempotencyKey: z.unknown().optional(),
 })
 

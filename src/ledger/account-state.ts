@@ -1,6 +1,7 @@
 import { type Account, countable } from './account.js'
 import type { Threshold } from './alert.js'
 import type { AccountHistory } from './audit.js'
+import type { AutoTopup } from './auto-topup.js'
 import type { EventKind, EventRecord } from './event.js'
 import type { Grant } from './grant.js'
 import type { Hold } from './hold.js'
@@ -22,6 +23,8 @@ export interface AccountState {
   schedules: Schedule[]
   /** What has been counted for limits; empty where it was not asked for. */
   limitCounts: LimitCount[]
+  /** The automatic top-up; null: none was configured, or it was not asked for. */
+  topup: AutoTopup | null
   /** Σ remaining of all grants usable now, loaded or not. */
   usable: number
   /** The next moment at which time alone changes something (an expiry, a start, a hold's end, a period's); null: never. */
@@ -43,6 +46,8 @@ export interface AccountChanges {
   schedules: Schedule[]
   /** New and changed counts, whole rows. */
   limitCounts: LimitCount[]
+  /** The automatic top-up, whole row; null: it does not change. */
+  topup: AutoTopup | null
   /** What hosts are to be told of. */
   events: EventRecord[]
 }
@@ -63,6 +68,25 @@ export type GrantDraft = Pick<
   Grant,
   'id' | 'amount' | 'effectiveAt' | 'expiresAt' | 'priority' | 'source' | 'paidAmount' | 'currency' | 'purchaseId'
 > & { scheduleId?: string }
+
+/** A new grant, still without credits. */
+export function newGrant(draft: GrantDraft, { userId, creditType, seq }: Account, now: Date): Grant {
+  return {
+    scheduleId: null,
+    ...draft,
+    userId,
+    creditType,
+    remaining: 0,
+    held: 0,
+    shortfall: 0,
+    writtenOff: 0,
+    open: true,
+    voidedAt: null,
+    noticedAt: null,
+    seq: seq + 1,
+    createdAt: now,
+  }
+}
 
 /** What the author of a new transaction says; the rest follows from the account. */
 export type TransactionDraft = Pick<Transaction, 'id' | 'transactionType' | 'amount' | 'description' | 'allocations'> &

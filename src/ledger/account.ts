@@ -30,6 +30,10 @@ export interface Account extends AccountKey {
   lastCredit: number
   /** The highest low-balance threshold still to be announced; −1: none; null: never decided, nobody listened. */
   alertFloor: number | null
+  /** At this balance or below, spending asks for an automatic top-up; null: none is configured. */
+  topupThreshold: number | null
+  /** One has been asked for, since the balance was last above the threshold. */
+  topupDue: boolean
   createdAt: Date
   updatedAt: Date
 }
@@ -51,6 +55,8 @@ export function emptyAccount(key: AccountKey, now: Date): Account {
     nextDueAt: null,
     lastCredit: 0,
     alertFloor: null,
+    topupThreshold: null,
+    topupDue: false,
     createdAt: now,
     updatedAt: now,
   }

@@ -22,12 +22,14 @@ export interface Step {
   others: readonly EventDraft[]
 }
 
-/** What is to be told of a step to those who listen, and the account's alert floor after it. */
+/** What is to be told of a step to those who listen, and what the account remembers of it for the next step. */
 export function announcements(
   { announce, alerts }: AccountRules,
   step: Step,
-): { events: EventDraft[]; alertFloor: number | null } {
-  if (announce.size === 0) return { events: [], alertFloor: step.account.alertFloor }
+): { events: EventDraft[]; marks: Pick<Account, 'alertFloor' | 'topupDue'> } {
+  const topup = askForTopup(step)
+  const { alertFloor } = step.account
+  if (announce.size === 0) return { events: [], marks: { alertFloor, topupDue: topup.due } }
   const { account, transactions, newHolds, newGrants, reached, before, after: balance, others } = step
   const low = announce.has('balanceLow') ? thresholdsInCredits(alerts, account.lastCredit) : []
   const thresholds = announce.has('depleted') ? [...low, 0] : low
@@ -45,9 +47,23 @@ export function announcements(
       ? []
       : [{ kind: 'balanceLow', payload: { threshold: lowest, balance } } satisfies EventDraft]),
     ...(fallen.crossed.includes(0) ? [{ kind: 'depleted', payload: { balance } } satisfies EventDraft] : []),
+    ...topup.events,
     ...others,
   ]
-  return { events: drafts.filter(({ kind }) => announce.has(kind)), alertFloor: fallen.floor }
+  const events = drafts.filter(({ kind }) => announce.has(kind))
+  return { events, marks: { alertFloor: fallen.floor, topupDue: topup.due } }
+}
+
+/** Only what the user spends asks for a top-up, once per fall: money that went back must never make them pay again. */
+function askForTopup({ account, transactions, newHolds, after }: Step): { events: EventDraft[]; due: boolean } {
+  const { topupThreshold, topupDue } = account
+  if (topupThreshold === null || after > topupThreshold) return { events: [], due: false }
+  const spent = newHolds.length > 0 || transactions.some(({ transactionType }) => transactionType === 'usage')
+  const asks = spent && !topupDue
+  return {
+    events: asks ? [{ kind: 'topupDue', payload: { balance: after, threshold: topupThreshold } }] : [],
+    due: topupDue || spent,
+  }
 }
 
 function eventsOfTransaction(

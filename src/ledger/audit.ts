@@ -1,5 +1,6 @@
 import type { Account } from './account.js'
-import { allocatedCredits, earliestAfter, type Grant, headOf, isGrantAllocation, nextChange } from './grant.js'
+import { nextMoment } from './due.js'
+import { allocatedCredits, type Grant, headOf, isGrantAllocation } from './grant.js'
 import { type Hold, pinnedBy } from './hold.js'
 import type { Schedule } from './schedule.js'
 import { isCredit, type Transaction } from './transaction.js'
@@ -140,16 +141,6 @@ function auditSums({ account, grants, transactions, holds }: AccountHistory, exp
   }
 }
 
-/** The first moment after its last change at which time alone changes something about an account. */
-export function nextDue({ account, grants, holds, schedules }: AccountHistory): Date | null {
-  const { updatedAt } = account
-  return earliestAfter(updatedAt, [
-    nextChange(grants, updatedAt),
-    ...holds.map(({ status, expiresAt }) => (status === 'open' ? expiresAt : null)),
-    ...schedules.map(({ status, nextAt }) => (status === 'active' ? nextAt : null)),
-  ])
-}
-
 function auditGrants(history: AccountHistory, expectEqual: ExpectEqual): void {
   const { account, grants, transactions } = history
   const { ownedByGrant } = sumLedger(transactions)
@@ -164,7 +155,7 @@ function auditGrants(history: AccountHistory, expectEqual: ExpectEqual): void {
   const head = headOf(grants, account.updatedAt)
   expectEqual('head', 'head grant', account.headGrantId, head?.id ?? null)
   expectEqual('head', 'head_remaining', account.headRemaining, head?.remaining ?? 0)
-  const change = nextDue(history)
+  const change = nextMoment(history, history.account.updatedAt)
   const foreseen = change === null || (account.nextDueAt !== null && account.nextDueAt <= change)
   if (!foreseen)
     expectEqual('next_due_at', 'next_due_at', account.nextDueAt?.toISOString() ?? null, change.toISOString())

@@ -66,6 +66,7 @@ export function emptyState(key: AccountKey, now: Date): AccountState {
     holds: [],
     schedules: [],
     limitCounts: [],
+    topup: null,
     usable: 0,
     nextDueAt: null,
     history: null,

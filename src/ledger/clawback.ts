@@ -10,6 +10,7 @@ import {
 import type { TransactionDraft } from './account-state.js'
 import type { Posting } from './posting.js'
 import type { Purchase } from './purchase.js'
+import { nextPeriodAt, type Schedule } from './schedule.js'
 import type { Transaction } from './transaction.js'
 
 /** What happens to credits a clawback can't find: the user owes them, or we forgo them until they come back. */
@@ -40,8 +41,9 @@ export function settleReversal(
 }
 
 /**
- * Take `credits` back: from the purchase's own free credits, then against what of them ended unused, then from other
- * paid grants in burn-down order; the rest by policy. Held credits are not touched: they settle it on their release.
+ * Take `credits` back: those that a schedule has still to bring, then the purchase's own free credits, then against what of
+ * them ended unused, then from other paid grants in burn-down order; the rest by policy. Held credits are not touched: they
+ * settle it on their release.
  */
 function takeBack(
   posting: Posting,
@@ -49,13 +51,15 @@ function takeBack(
   credits: number,
   { policy, newId, details }: Reversal,
 ): Purchase {
-  const grants = [...posting.grants]
-  const own = grants.filter((grant) => grant.purchaseId === purchase.id).sort(compareBurnDown)
-  const fromOwn = drain(own, credits)
-  const ended = own.reduce((sum, grant) => sum + grant.writtenOff, 0) - purchase.absorbed
-  const absorbed = Math.min(ended, credits - total(fromOwn))
-  const others = grants.filter((grant) => grant.purchaseId !== purchase.id && isPaid(grant))
-  const fromOthers = allocate(others, credits - total(fromOwn) - absorbed, posting.now)
+  const withheld = withhold(posting, purchase, credits)
+  const granted = credits - withheld
+  const own = ownGrants(posting, purchase).sort(compareBurnDown)
+  const fromOwn = drain(own, granted)
+  const writtenOff = own.reduce((sum, grant) => sum + grant.writtenOff, 0)
+  const ended = writtenOff + neverGranted(posting, purchase, purchase.withheld + withheld) - purchase.absorbed
+  const absorbed = Math.min(ended, granted - total(fromOwn))
+  const others = [...posting.grants].filter((grant) => grant.purchaseId !== purchase.id && isPaid(grant))
+  const fromOthers = allocate(others, granted - total(fromOwn) - absorbed, posting.now)
   const allocations: Allocation[] = [...fromOwn, ...fromOthers.allocations]
   if (fromOthers.uncovered > 0 && policy === 'debt') allocations.push({ debt: fromOthers.uncovered })
   const amount = allocations.reduce(
@@ -73,14 +77,57 @@ function takeBack(
       allocations,
     })
   }
-  if (policy === 'clamp' && fromOthers.uncovered > 0) posting.changeShortfall(purchase.id, fromOthers.uncovered)
-  return { ...purchase, clawed: purchase.clawed + credits, absorbed: purchase.absorbed + absorbed }
+  if (policy === 'clamp' && fromOthers.uncovered > 0) {
+    posting.changeShortfall(mainGrant(posting, purchase).id, fromOthers.uncovered)
+  }
+  return {
+    ...purchase,
+    clawed: purchase.clawed + credits,
+    withheld: purchase.withheld + withheld,
+    absorbed: purchase.absorbed + absorbed,
+  }
+}
+
+/** Let a schedule bring less of what the purchase paid for. Returns how much less. */
+function withhold(posting: Posting, purchase: Purchase, credits: number): number {
+  const schedule = scheduleOf(posting, purchase)
+  if (schedule === undefined) return 0
+  const withheld = Math.min(schedule.undelivered ?? 0, credits)
+  if (withheld > 0) posting.saveSchedule({ ...schedule, undelivered: (schedule.undelivered ?? 0) - withheld })
+  return withheld
+}
+
+/** Credits of an invoice that no period brought and none will: its subscription ended, or went on with another one. */
+function neverGranted(posting: Posting, purchase: Purchase, withheld: number): number {
+  if (purchase.origin !== 'invoice') return 0
+  // Grants that came back from debt are not of any period.
+  const ofPeriods = ownGrants(posting, purchase).filter(({ scheduleId }) => scheduleId !== null)
+  const granted = ofPeriods.reduce((sum, { amount }) => sum + amount, 0)
+  const toCome = scheduleOf(posting, purchase)?.undelivered ?? 0
+  return Math.max(0, purchase.credits - granted - withheld - toCome)
+}
+
+/** The schedule that still brings credits of an invoice. */
+function scheduleOf(posting: Posting, { id }: Purchase): Schedule | undefined {
+  return posting.schedules.find((schedule) => schedule.purchaseId === id && nextPeriodAt(schedule) !== null)
+}
+
+function ownGrants(posting: Posting, { id }: Purchase): Grant[] {
+  return [...posting.grants].filter(({ purchaseId }) => purchaseId === id)
+}
+
+/** The grant that stands for the purchase: a package's only one, an invoice's first. */
+function mainGrant(posting: Posting, purchase: Purchase): Grant {
+  const own = ownGrants(posting, purchase).sort((a, b) => a.seq - b.seq)
+  const main = own.find(({ id }) => id === purchase.id) ?? own[0]
+  if (main === undefined) throw new Error(`clawback: nothing was granted for purchase ${purchase.id}`)
+  return main
 }
 
 /**
  * Give `credits` back because the money came back: first what was clamped, then what had ended unused anyway (both
- * change nothing for the user), then what was taken, last taken first. What had become debt comes back as a new grant
- * of the same purchase, from which debt is repaid before anything else.
+ * change nothing for the user), then what was taken, last taken first, then what was withheld. What had become debt comes
+ * back as a new grant of the same purchase, from which debt is repaid before anything else.
  */
 function reinstate(
   posting: Posting,
@@ -89,19 +136,24 @@ function reinstate(
   history: readonly Transaction[],
   { newId, details }: Reversal,
 ): Purchase {
-  const clamped = posting.grant(purchase.id).shortfall
+  const own = ownGrants(posting, purchase)
+  const clamped = own.reduce((sum, { shortfall }) => sum + shortfall, 0)
   const unclamped = Math.min(clamped, credits)
-  if (unclamped > 0) posting.changeShortfall(purchase.id, -unclamped)
+  if (unclamped > 0) posting.changeShortfall(mainGrant(posting, purchase).id, -unclamped)
   const unabsorbed = Math.min(purchase.absorbed, credits - unclamped)
-  const { returned, fromDebt } = lastTaken(history, credits - unclamped - unabsorbed)
+  const taken = purchase.clawed - purchase.withheld - purchase.absorbed - clamped
+  const untaken = Math.min(taken, credits - unclamped - unabsorbed)
+  const unwithheld = credits - unclamped - unabsorbed - untaken
+  const { returned, fromDebt } = lastTaken(history, untaken)
   const draft = {
     ...details,
     transactionType: 'reinstatement' as const,
     description: `Payment restored: ${purchase.packageName}`,
     relatedId: purchase.id,
   }
+  if (unwithheld > 0) deliverWithheld(posting, purchase, unwithheld)
   if (fromDebt > 0) {
-    const { expiresAt, effectiveAt, priority, source, currency } = posting.grant(purchase.id)
+    const { expiresAt, effectiveAt, priority, source, currency } = mainGrant(posting, purchase)
     const id = newId()
     posting.addGrant(
       {
@@ -119,7 +171,19 @@ function reinstate(
     )
   }
   if (returned.length > 0) posting.giveBack(returned, { ...draft, id: newId() })
-  return { ...purchase, clawed: purchase.clawed - credits, absorbed: purchase.absorbed - unabsorbed }
+  return {
+    ...purchase,
+    clawed: purchase.clawed - credits,
+    withheld: purchase.withheld - unwithheld,
+    absorbed: purchase.absorbed - unabsorbed,
+  }
+}
+
+/** The schedule brings it after all. Where no period is to come, none would have brought it, either. */
+function deliverWithheld(posting: Posting, purchase: Purchase, credits: number): void {
+  const schedule = scheduleOf(posting, purchase)
+  if (schedule === undefined) return
+  posting.saveSchedule({ ...schedule, undelivered: (schedule.undelivered ?? 0) + credits })
 }
 
 /** The `credits` that were taken last and not given back since, by grant; `fromDebt`: what had become debt. */

@@ -6,8 +6,11 @@ import type { JsonObject, Transaction } from './transaction.js'
 export interface State {
   /** In the order of the command's accounts. */
   accounts: AccountState[]
-  /** The purchases the command named and that exist, with the money that went back for them, in order of id. */
-  purchases: { purchase: Purchase; facts: PaymentFact[] }[]
+  /**
+   * The purchases the command named and that exist, in order of id, with the money that went back for them, and with the
+   * corrections that were made for it: the accounts' transactions whose `relatedId` is the purchase's, oldest first.
+   */
+  purchases: { purchase: Purchase; facts: PaymentFact[]; history: Transaction[] }[]
   /** The transactions the command's `load` named and that exist, with their corrections (`relatedId`), oldest first. */
   transactions: { transaction: Transaction; related: Transaction[] }[]
   /** For each of the command's items: its transaction, where it had happened before. */
@@ -29,6 +32,7 @@ export interface Decision<R> {
   purchases?: Purchase[]
   /** New and changed facts, whole rows. */
   facts?: PaymentFact[]
+  /** New and resolved entries, whole rows; of a known id only the resolution changes. */
   quarantine?: QuarantineEntry[]
   /** Kept for a keyed command without a row of its own in the ledger, and given back when the key is repeated. */
   keptResult?: JsonObject

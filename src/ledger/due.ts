@@ -1,6 +1,7 @@
-import { endHold, isOverdue } from './hold.js'
+import { earliestAfter, type Grant, nextChange } from './grant.js'
+import { endHold, type Hold, isOverdue } from './hold.js'
 import type { Posting } from './posting.js'
-import { isDue, renewSchedule } from './schedule.js'
+import { isDue, nextPeriodAt, renewSchedule, type Schedule } from './schedule.js'
 
 /**
  * Do what time has done to an account and nobody has written yet, in the order in which it happened: holds whose time
@@ -10,6 +11,18 @@ export function settleDue(posting: Posting): void {
   for (let next = earliestDue(posting); next !== null; next = earliestDue(posting)) {
     posting.settleAsOf(new Date(next.at), next.settle)
   }
+}
+
+/** The first moment after `now` at which time alone changes something about these; null: there is none. */
+export function nextMoment(
+  { grants, holds, schedules }: { grants: Iterable<Grant>; holds: readonly Hold[]; schedules: readonly Schedule[] },
+  now: Date,
+): Date | null {
+  return earliestAfter(now, [
+    nextChange(grants, now),
+    ...holds.map(({ status, expiresAt }) => (status === 'open' ? expiresAt : null)),
+    ...schedules.map(nextPeriodAt),
+  ])
 }
 
 interface Due {

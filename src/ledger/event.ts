@@ -15,8 +15,15 @@ export const EVENT_KINDS = [
   'purchaseFulfilled',
   'paymentFailed',
   'clawedBack',
+  'paymentQuarantined',
+  'topupFailed',
 ] as const
-export type EventKind = (typeof EVENT_KINDS)[number]
+
+export type HostEventKind = (typeof EVENT_KINDS)[number]
+
+/** `topupDue` is told to ourselves alone. */
+export const ALL_EVENT_KINDS = [...EVENT_KINDS, 'topupDue'] as const
+export type EventKind = (typeof ALL_EVENT_KINDS)[number]
 
 /** What each kind of event says, beside whose account it is about. Amounts are positive credits, times ISO 8601. */
 export interface EventPayloads {
@@ -39,6 +46,21 @@ export interface EventPayloads {
   paymentFailed: { purchaseId: string | null; paymentId: string; failureCode: string | null; message: string | null }
   /** Credits were taken because their payment went back. */
   clawedBack: TransactionPayload & { debt: number }
+  /** Money came that could not be turned into credits: a person has to look, see `listQuarantine`. */
+  paymentQuarantined: { quarantineId: string; purchaseId: string | null; reason: string }
+  /**
+   * An automatic top-up could not be paid. `status`: `active`: it tries again at `retryAt`; `action_required`: the buyer
+   * has to pay at `recoveryUrl`; `suspended`: it stops until there is a new card.
+   */
+  topupFailed: {
+    purchaseId: string
+    status: string
+    failureCode: string | null
+    retryAt: string | null
+    recoveryUrl: string | null
+  }
+  /** The balance fell to where the user wants a top-up. */
+  topupDue: { balance: number; threshold: number }
 }
 
 type TransactionPayload = {

@@ -9,8 +9,9 @@ export interface PaymentState {
   state: 'open' | 'paid' | 'free' | 'unpaid' | 'expired'
   /** The delayed payment did not come. */
   failed: boolean
-  oneOff: boolean
-  sessionId: string
+  mode: 'payment' | 'subscription' | 'setup'
+  /** Null: taken from a saved card. */
+  sessionId: string | null
   paymentId: string | null
   currency: string
   subtotalMinor: number
@@ -35,7 +36,8 @@ export interface Fulfillment {
 /**
  * The one place where money becomes credits. Only paid (or free) one-off checkouts grant, once, and exactly the snapshot
  * that was sold; money that went back before we heard of the payment is settled in the same step. Paid always wins over
- * older news. reference/stripe.md, rules 1–4.
+ * older news. `released`: a person has looked at a payment that does not match, and lets it count.
+ * reference/stripe.md, rules 1–4.
  */
 export function fulfillPurchase(
   posting: Posting,
@@ -43,11 +45,12 @@ export function fulfillPurchase(
   payment: PaymentState,
   details: Omit<CommandDetails, 'id' | 'description' | 'request' | 'actor'>,
   reversal: Reversal,
+  released = false,
 ): Fulfillment {
   const unchanged: Fulfillment = { purchase, outcome: { kind: 'unchanged' } }
-  if (purchase.status === 'fulfilled' || purchase.status === 'refunded' || !payment.oneOff) return unchanged
+  if (purchase.status === 'fulfilled' || purchase.status === 'refunded' || payment.mode !== 'payment') return unchanged
   if (payment.state !== 'paid' && payment.state !== 'free') return moveOn(purchase, payment, posting.now)
-  const reason = mismatch(purchase, payment)
+  const reason = released ? null : mismatch(purchase, payment)
   if (reason !== null && purchase.status === 'quarantined') return unchanged
   const paid = { ...purchase, paidMinor: payment.totalMinor, updatedAt: posting.now }
   if (reason !== null) {

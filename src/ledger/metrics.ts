@@ -29,7 +29,7 @@ export interface Metrics {
   activeUsers: number
   /** Owned credits of all users at the end of the range, paid for or not: what is still owed to them. */
   outstanding: { paid: number; promotional: number }
-  /** Purchases fulfilled in the range, by package, the most often bought first. */
+  /** Packages sold in the range, by package, the most often bought first. */
   packages: PackageSales[]
 }
 
@@ -99,6 +99,8 @@ function wasFulfilled({ fulfilledAt }: Purchase, from: Date, to: Date): boolean 
 function packageSales(fulfilled: readonly Purchase[]): PackageSales[] {
   const byPackage = new Map<number, PackageSales>()
   for (const { packageId, packageName, credits, currency, paidMinor } of [...fulfilled].sort(compareFulfilled)) {
+    // Plans are no packages.
+    if (packageId === null) continue
     const sales = byPackage.get(packageId) ?? { packageId, name: packageName, purchases: 0, credits: 0, revenue: {} }
     byPackage.set(packageId, sales)
     sales.name = packageName

@@ -6,12 +6,14 @@ import {
   assertSound,
   countTransaction,
   type GrantDraft,
+  newGrant,
   newTransaction,
   NO_RULES,
   type TransactionDraft,
 } from './account-state.js'
 import { announcements } from './announcements.js'
-import { settleDue } from './due.js'
+import type { AutoTopup } from './auto-topup.js'
+import { nextMoment, settleDue } from './due.js'
 import type { EventDraft } from './event.js'
 import {
   allocatedCredits,
@@ -26,7 +28,6 @@ import {
   isOver,
   isPaid,
   isUsable,
-  nextChange,
   repayingDebt,
 } from './grant.js'
 import type { Hold } from './hold.js'
@@ -55,6 +56,7 @@ export class Posting {
   readonly #transactions: Transaction[] = []
   readonly #announcements: EventDraft[] = []
   readonly #availableBefore: number
+  #topup: AutoTopup | null
   #usable: number
   #nextDueAt: Date | null
   #asOf: Date
@@ -71,6 +73,7 @@ export class Posting {
     for (const hold of state.holds) this.#holds.set(hold.id, hold)
     for (const schedule of state.schedules) this.#schedules.set(schedule.id, schedule)
     this.limits = new LimitCounter(state.account, rules.limits, state.limitCounts, now)
+    this.#topup = state.topup
     this.#usable = state.usable
     this.#nextDueAt = state.nextDueAt
     this.#availableBefore = this.available
@@ -131,6 +134,11 @@ export class Posting {
     return [...this.#schedules.values()]
   }
 
+  /** The account's automatic top-up; null: there is none, or it was not asked for. */
+  get topup(): AutoTopup | null {
+    return this.#topup
+  }
+
   /** Append a transaction and apply its allocations to grants and debt. */
   post(draft: TransactionDraft): Transaction {
     const account = this.#account
@@ -155,20 +163,7 @@ export class Posting {
 
   /** A new grant without credits: `giveBack` brings them. */
   createGrant(grant: GrantDraft): void {
-    this.#grants.set(grant.id, {
-      scheduleId: null,
-      ...grant,
-      ...this.key,
-      remaining: 0,
-      held: 0,
-      shortfall: 0,
-      writtenOff: 0,
-      open: true,
-      voidedAt: null,
-      noticedAt: null,
-      seq: this.#account.seq + 1,
-      createdAt: this.now,
-    })
+    this.#grants.set(grant.id, newGrant(grant, this.#account, this.now))
   }
 
   /**
@@ -259,6 +254,13 @@ export class Posting {
     this.#saved.add(schedule.id)
   }
 
+  /** Change the automatic top-up. The account knows at which balance it is to be asked for. */
+  saveTopup(topup: AutoTopup): void {
+    this.#topup = topup
+    this.#saved.add('topup')
+    this.#account.topupThreshold = topup.status === 'off' ? null : topup.threshold
+  }
+
   /** Tell of something that no transaction or hold shows, where somebody listens. */
   announce(event: EventDraft): void {
     this.#announcements.push(event)
@@ -285,12 +287,9 @@ export class Posting {
     const oldHead = account.headGrantId
     account.headGrantId = head?.id ?? null
     account.headRemaining = head?.remaining ?? 0
-    account.nextDueAt = earliestAfter(this.now, [
-      this.#nextDueAt,
-      nextChange(this.#grants.values(), this.now),
-      ...this.holds.map(({ status, expiresAt }) => (status === 'open' ? expiresAt : null)),
-      ...this.schedules.map(({ status, nextAt }) => (status === 'active' ? nextAt : null)),
-    ])
+    const { holds, schedules } = this
+    const nextKnown = nextMoment({ grants: this.#grants.values(), holds, schedules }, this.now)
+    account.nextDueAt = earliestAfter(this.now, [this.#nextDueAt, nextKnown])
     account.version += 1
     account.updatedAt = this.now
     for (const grant of this.#grants.values()) grant.open = grant.remaining > 0 || grant.held > 0
@@ -302,9 +301,10 @@ export class Posting {
       transactions: this.#transactions,
       newGrants,
       changedGrants: [...this.#grants.values()].filter((grant) => this.#rowChanges(grant, oldHead)),
-      holds: this.holds.filter(({ id }) => this.#saved.has(id)),
-      schedules: this.schedules.filter(({ id }) => this.#saved.has(id)),
+      holds: holds.filter(({ id }) => this.#saved.has(id)),
+      schedules: schedules.filter(({ id }) => this.#saved.has(id)),
       limitCounts: this.limits.changed,
+      topup: this.#saved.has('topup') ? this.#topup : null,
       events: events.map(({ kind, payload }, position) => {
         return { ...this.key, id: this.newId(), kind, payload, seq: account.version, position, createdAt: this.now }
       }),
@@ -313,7 +313,7 @@ export class Posting {
 
   /** What is to be told of this step; decides the account's next alert, too. */
   #events(newGrants: Grant[]): EventDraft[] {
-    const { events, alertFloor } = announcements(this.#rules, {
+    const { events, marks } = announcements(this.#rules, {
       account: this.#account,
       transactions: this.#transactions,
       newHolds: this.holds.filter(({ id }) => !this.#knownHolds.has(id)),
@@ -323,7 +323,7 @@ export class Posting {
       after: this.available,
       others: this.#announcements,
     })
-    this.#account.alertFloor = alertFloor
+    Object.assign(this.#account, marks)
     return events
   }
 

@@ -1,5 +1,6 @@
 import type { AccountChanges } from './account-state.js'
-import { type AccountHistory, nextDue, sumLedger } from './audit.js'
+import { type AccountHistory, sumLedger } from './audit.js'
+import { nextMoment } from './due.js'
 import { headOf } from './grant.js'
 import { isOverdue, pinnedBy } from './hold.js'
 import { isDue } from './schedule.js'
@@ -19,10 +20,10 @@ export function rebuildAccount(history: AccountHistory, now: Date): AccountChang
     return { ...grant, held, remaining: owned - held, open: owned > 0 }
   })
   const head = headOf(restored, now)
-  const rebuilt = { ...account, updatedAt: now }
   return {
     account: {
-      ...rebuilt,
+      ...account,
+      updatedAt: now,
       balance: sums.balance,
       debt: sums.debt,
       held: pins.reduce((sum, { amount }) => sum + amount, 0),
@@ -34,7 +35,7 @@ export function rebuildAccount(history: AccountHistory, now: Date): AccountChang
       headGrantId: head?.id ?? null,
       headRemaining: head?.remaining ?? 0,
       // What is due already is settled by the next write.
-      nextDueAt: isAnythingDue(history, now) ? now : nextDue({ ...history, account: rebuilt, grants: restored }),
+      nextDueAt: isAnythingDue(history, now) ? now : nextMoment({ ...history, grants: restored }, now),
     },
     transactions: [],
     newGrants: [],
@@ -42,6 +43,7 @@ export function rebuildAccount(history: AccountHistory, now: Date): AccountChang
     holds: [],
     schedules: [],
     limitCounts: [],
+    topup: null,
     events: [],
   }
 }

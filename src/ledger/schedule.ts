@@ -22,8 +22,16 @@ export interface Schedule extends AccountKey {
   /** Credits granted in the running period, by whichever plans: a change grants only what is missing. */
   periodGranted: number
   status: 'active' | 'ended'
-  /** Which of several plans at a time this is: a subscription's id; null: the user's own plan. */
+  /** The item of a subscription that pays for it; null: the user's own plan. */
   subscriptionId: string | null
+  /** No period begins at or after this moment unless it is paid for; null: not paid for period by period. */
+  paidUntil: Date | null
+  /** The purchase that paid for the periods up to `paidUntil`; null: none did. */
+  purchaseId: string | null
+  /** Credits that the purchase has still to bring, in periods to come; null: no purchase. */
+  undelivered: number | null
+  /** So long do credits outlive the last period that is paid for: until the next payment, and no longer than this. */
+  graceSeconds: number
   createdAt: Date
   updatedAt: Date
 }
@@ -36,15 +44,24 @@ export interface PlanGrant {
   rolloverMax: number | null
   source: GrantSource
   priority: number
+  /** Credits while a subscription's trial lasts; 0: none. */
+  trialAmount: number
+  graceSeconds: number
+}
+
+/** When its next period begins by itself; null: never, or not before it is paid for. */
+export function nextPeriodAt({ status, nextAt, paidUntil }: Schedule): Date | null {
+  return status === 'active' && (paidUntil === null || nextAt < paidUntil) ? nextAt : null
 }
 
 /** Is something to be done about it? */
-export function isDue({ status, nextAt }: Schedule, now: Date): boolean {
-  return status === 'active' && nextAt.getTime() <= now.getTime()
+export function isDue(schedule: Schedule, now: Date): boolean {
+  const next = nextPeriodAt(schedule)
+  return next !== null && next.getTime() <= now.getTime()
 }
 
 /** Has one of its periods begun that has not ended? */
-function isRunning({ anchorAt, nextAt }: Schedule, now: Date): boolean {
+export function isRunning({ anchorAt, nextAt }: Schedule, now: Date): boolean {
   return anchorAt <= now && nextAt > now
 }
 
@@ -54,18 +71,33 @@ export function runningPeriodEnd(schedule: Schedule, now: Date): Date {
   return isDue(schedule, now) ? periodStart(anchorAt, every, periodIndex(anchorAt, every, now) + 1) : nextAt
 }
 
-/** Go on to the next period, as of its beginning: what may not stay expires, and the period's credits are granted. */
-export function renewSchedule(posting: Posting, schedule: Schedule): Schedule {
-  const begins = schedule.nextAt
-  const index = periodIndex(schedule.anchorAt, schedule.every, begins)
+/** When the period that begins at `nextAt` ends. A short rest before the end of what is paid for belongs to it. */
+export function periodEnd({ anchorAt, every, nextAt, paidUntil }: Schedule): Date {
+  const end = periodStart(anchorAt, every, periodIndex(anchorAt, every, nextAt) + 1)
+  if (paidUntil === null) return end
+  const rest = paidUntil.getTime() - end.getTime()
+  return rest < (end.getTime() - nextAt.getTime()) / 2 ? paidUntil : end
+}
+
+/**
+ * Go on to the next period, as of its beginning: what may not stay expires, and the period's credits are granted.
+ * `granted`: others than the schedule says.
+ */
+export function renewSchedule(
+  posting: Posting,
+  schedule: Schedule,
+  granted = Math.min(schedule.amount, schedule.undelivered ?? schedule.amount),
+): Schedule {
+  const { nextAt: begins, amount, undelivered } = schedule
   const renewed: Schedule = {
     ...schedule,
-    nextAt: periodStart(schedule.anchorAt, schedule.every, index + 1),
-    periodGranted: schedule.amount,
+    nextAt: periodEnd(schedule),
+    periodGranted: amount,
+    undelivered: undelivered === null ? null : undelivered - granted,
     updatedAt: posting.now,
   }
-  if (schedule.rolloverMax !== null && schedule.rolloverMax > 0) trimRollover(posting, schedule, begins)
-  grantPeriod(posting, renewed, schedule.amount, begins)
+  if (schedule.rolloverMax !== null) trimRollover(posting, schedule, begins)
+  grantPeriod(posting, renewed, granted, begins)
   posting.saveSchedule(renewed)
   return renewed
 }
@@ -82,20 +114,28 @@ function trimRollover(posting: Posting, { id, rolloverMax }: Schedule, at: Date)
   }
 }
 
-function grantPeriod(posting: Posting, schedule: Schedule, amount: number, effectiveAt: Date): void {
+/** When the credits of its running period end. The last period that is paid for waits a little for the next payment. */
+export function creditsEnd({ nextAt, paidUntil, graceSeconds, rolloverMax }: Schedule): Date | null {
+  if (rolloverMax !== 0) return null
+  const waits = paidUntil !== null && nextAt >= paidUntil
+  return waits ? new Date(nextAt.getTime() + 1000 * graceSeconds) : nextAt
+}
+
+export function grantPeriod(posting: Posting, schedule: Schedule, amount: number, effectiveAt: Date): void {
+  if (amount === 0) return
   const id = posting.newId()
-  const { plan, source, priority, rolloverMax, nextAt } = schedule
+  const { plan, source, priority, purchaseId } = schedule
   posting.addGrant(
     {
       id,
       amount,
       effectiveAt,
-      expiresAt: rolloverMax === 0 ? nextAt : null,
+      expiresAt: creditsEnd(schedule),
       priority,
       source,
       paidAmount: null,
       currency: null,
-      purchaseId: null,
+      purchaseId,
       scheduleId: schedule.id,
     },
     {
@@ -162,6 +202,10 @@ function startSchedule(posting: Posting, { plan, subscriptionId, anchorAt }: Pla
     periodGranted: begun ? amount : 0,
     status: 'active',
     subscriptionId,
+    paidUntil: null,
+    purchaseId: null,
+    undelivered: null,
+    graceSeconds: 0,
     createdAt: now,
     updatedAt: now,
   }
@@ -191,7 +235,7 @@ function continueSchedule(posting: Posting, plan: string, schedule: Schedule, gr
 }
 
 /** No more periods. What is left of this one stays usable until its end. */
-function endSchedule(posting: Posting, schedule: Schedule): void {
+export function endSchedule(posting: Posting, schedule: Schedule): void {
   posting.saveSchedule({ ...schedule, status: 'ended', updatedAt: posting.now })
   setPeriodEnd(posting, schedule, schedule.nextAt)
 }

@@ -15,9 +15,11 @@ import type { ReportStore } from './report-store.js'
 
 /**
  * What a command may see of its accounts. Beyond what is asked for, a store always loads of each account: its open grants
- * that have expired; its open holds whose time has run out; its active schedules whose period has ended; every hold that a
- * loaded transaction captured; every grant that a loaded transaction (or a correction of it) touched, that a loaded hold
- * pins, or that a loaded schedule made and that is open; and of an account with a due schedule, every open grant.
+ * that have expired; its open holds whose time has run out; its active schedules of which a period has begun that is not
+ * written (`nextAt` has passed, and lies before `paidUntil` where there is one); every hold that a loaded transaction
+ * captured; every grant that a loaded transaction (or a correction of it) touched, that a loaded hold pins, that a loaded
+ * schedule made and that is open, or that names a purchase of the command (open or not); every grant that a correction of
+ * such a purchase touched; and of an account with a due schedule, every open grant.
  */
 export interface StateQuery {
   /**
@@ -35,6 +37,8 @@ export interface StateQuery {
   schedules?: boolean
   /** What has been counted for the accounts' limits. */
   limits?: boolean
+  /** The accounts' automatic top-ups. */
+  topup?: boolean
   /** Everything about the command's accounts, with every open hold and active schedule; for `rebuild` alone. */
   history?: boolean
 }

@@ -11,7 +11,7 @@ import { overriding } from './overriding.js'
 import { HOUR, onEveryStore, openStage, type Stage } from './stage.js'
 
 const call = { creditType: 'calling', description: 'Call' } as const
-const NOTHING = { accounts: 0, failed: 0, events: { delivered: 0, failed: 0 }, finished: true }
+const NOTHING = { accounts: 0, failed: 0, topups: 0, events: { delivered: 0, failed: 0 }, finished: true }
 
 /** So many users whose ten credits have ended. */
 async function expiredUsers({ credits, clock, newUser }: Stage, count: number): Promise<string[]> {

@@ -67,8 +67,7 @@ export function onEveryStore(name: string, test: (open: OpenStage) => void): voi
 }
 
 /** A stage on a store of the test's own, e.g. one that fails on purpose. */
-export function openStage(store: CreditStore): Stage {
-  const clock = stoppedClock()
+export function openStage(store: CreditStore, clock = stoppedClock()): Stage {
   const newUser = (): string => `user-${randomUUID()}`
   const service = <const T extends string = DefaultCreditType>(options: CreditServiceOptions<T> = {}) =>
     new CreditService<T>({ store, clock, cache: null, ...options })

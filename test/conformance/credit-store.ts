@@ -6,19 +6,25 @@ import type { Bench } from './credit-store/bench.js'
 import { testAnonymity } from './credit-store/anonymity.js'
 import { testCommands } from './credit-store/commands.js'
 import { testConcurrency } from './credit-store/concurrency.js'
+import { testCustomers } from './credit-store/customers.js'
 import { testDue } from './credit-store/due.js'
 import { testFinding } from './credit-store/finding.js'
 import { testGrants } from './credit-store/grants.js'
 import { testHistory } from './credit-store/history.js'
 import { testHolds } from './credit-store/holds.js'
 import { testIdempotency } from './credit-store/idempotency.js'
+import { testInvoices } from './credit-store/invoices.js'
 import { testItems } from './credit-store/items.js'
 import { testLimits } from './credit-store/limits.js'
 import { testOutbox } from './credit-store/outbox.js'
 import { testPackages } from './credit-store/packages.js'
+import { testPaidSchedules } from './credit-store/paid-schedules.js'
 import { testPurchases } from './credit-store/purchases.js'
+import { testQuarantine } from './credit-store/quarantine.js'
 import { testRefunds } from './credit-store/refunds.js'
 import { testSchedules } from './credit-store/schedules.js'
+import { testSubscriptions } from './credit-store/subscriptions.js'
+import { testTopups } from './credit-store/topups.js'
 import { testUsage } from './credit-store/usage.js'
 import { testVerification } from './credit-store/verification.js'
 import { testWrites } from './credit-store/writes.js'
@@ -67,6 +73,12 @@ export function testCreditStore(
     testOutbox(bench)
     testPackages(bench)
     testPurchases(bench)
+    testInvoices(bench)
+    testPaidSchedules(bench)
+    testCustomers(bench)
+    testSubscriptions(bench)
+    testQuarantine(bench)
+    testTopups(bench)
     testAnonymity(bench)
   })
 }

@@ -2,10 +2,11 @@ import type {
   Checkout,
   CheckoutRequest,
   PaymentEvent,
-  PaymentProvider,
   PaymentRefund,
+  PaymentReversals,
   VerifiedEvent,
 } from '../../src/ports/payments.js'
+import { BlankTill, openedCheckout } from '../support/blank-till.js'
 
 export type Told = 'checkout' | 'payment_succeeded' | 'payment_reversed'
 
@@ -15,11 +16,7 @@ interface Sold {
 }
 
 /** A payment provider on paper with any number of checkouts: holds what is true, and tells it as events when asked to. */
-export class HistoryTill implements PaymentProvider {
-  readonly name = 'paper'
-  readonly metadataNames = { session: 'sessionId', payment: 'paymentId', charge: 'chargeId' }
-  readonly livemode = false
-  readonly signatureHeader = 'paper-signature'
+export class HistoryTill extends BlankTill {
   readonly #sold = new Map<string, Sold>()
   #events = 0
 
@@ -35,7 +32,7 @@ export class HistoryTill implements PaymentProvider {
     const gone = refunds.filter((refund) => refund.status !== 'failed').map((refund) => refund.amountMinor)
     if (amountMinor > checkout.totalMinor - gone.reduce((sum, amount) => sum + amount, 0)) return
     const refundId = `re_${checkout.purchaseId ?? ''}_${refunds.length}`
-    refunds.push({ refundId, amountMinor, currency: checkout.currency, status })
+    refunds.push({ refundId, amountMinor, currency: checkout.currency, status, keepCredits: false })
   }
 
   /** The money of a refund stays after all. Failed is final. */
@@ -53,23 +50,11 @@ export class HistoryTill implements PaymentProvider {
     return { eventId, type: kind, livemode: false, created: 0, translate: async () => tell(sold, kind) }
   }
 
-  async createCheckout({ purchaseId, unitPriceMinor, quantity, currency }: CheckoutRequest): Promise<Checkout> {
-    const sessionId = `cs_${purchaseId}`
+  async createCheckout(request: CheckoutRequest): Promise<Checkout> {
+    const sessionId = `cs_${request.purchaseId}`
     const known = this.#sold.get(sessionId)
     if (known !== undefined) return { ...known.checkout }
-    const totalMinor = unitPriceMinor * quantity
-    const checkout: Checkout = {
-      sessionId,
-      url: `https://pay.example/${sessionId}`,
-      purchaseId,
-      state: 'open',
-      oneOff: true,
-      currency,
-      subtotalMinor: totalMinor,
-      totalMinor,
-      paymentId: null,
-      livemode: false,
-    }
+    const checkout = openedCheckout(sessionId, request)
     this.#sold.set(sessionId, { checkout, refunds: [] })
     return { ...checkout }
   }
@@ -84,16 +69,9 @@ export class HistoryTill implements PaymentProvider {
     return sold === undefined ? null : { ...sold.checkout }
   }
 
-  async getPrice(): Promise<null> {
-    return null
-  }
-
-  resolveReturnUrl(url: string): string {
-    return url
-  }
-
-  async verifyWebhook(): Promise<VerifiedEvent> {
-    throw new Error('HistoryTill: there are no webhooks on paper')
+  async getReversals(paymentId: string): Promise<PaymentReversals | null> {
+    const sold = [...this.#sold.values()].find(({ checkout }) => checkout.paymentId === paymentId)
+    return sold === undefined ? null : reversalsOf(sold, paymentId)
   }
 
   #find(sessionId: string): Sold {
@@ -104,11 +82,24 @@ export class HistoryTill implements PaymentProvider {
 }
 
 function tell({ checkout, refunds }: Sold, kind: Told): PaymentEvent | null {
-  const { paymentId, purchaseId, totalMinor: capturedMinor, currency } = checkout
+  const { paymentId, purchaseId } = checkout
   if (kind === 'checkout') return { kind, checkout: { ...checkout }, failed: false }
   if (paymentId === null) return null
   if (kind === 'payment_succeeded') return { kind, paymentId, purchaseId }
-  const told = refunds.map((refund) => ({ ...refund }))
-  const reversals = { paymentId, chargeId: `ch_${paymentId}`, purchaseId, capturedMinor, currency, refunds: told }
-  return { kind, reversals: { ...reversals, livemode: false } }
+  return { kind, reversals: reversalsOf({ checkout, refunds }, paymentId) }
+}
+
+function reversalsOf({ checkout, refunds }: Sold, paymentId: string): PaymentReversals {
+  const { purchaseId, totalMinor, currency } = checkout
+  return {
+    paymentId,
+    chargeId: `ch_${paymentId}`,
+    purchaseId,
+    invoiceId: null,
+    capturedMinor: totalMinor,
+    currency,
+    refunds: refunds.map((refund) => ({ ...refund })),
+    disputes: [],
+    livemode: false,
+  }
 }

@@ -1,19 +1,18 @@
 import type {
   Checkout,
   CheckoutRequest,
+  PaymentDispute,
   PaymentEvent,
-  PaymentProvider,
   PaymentRefund,
+  PaymentReversals,
   VerifiedEvent,
 } from '../../src/ports/payments.js'
+import { BlankTill, openedCheckout } from '../support/blank-till.js'
 
 /** A payment provider on paper: holds what is true of one checkout, and tells it as events when asked to. */
-export class PaperTill implements PaymentProvider {
-  readonly name = 'paper'
-  readonly metadataNames = { session: 'sessionId', payment: 'paymentId', charge: 'chargeId' }
-  readonly livemode = false
-  readonly signatureHeader = 'paper-signature'
+export class PaperTill extends BlankTill {
   readonly refunds: PaymentRefund[] = []
+  readonly disputes: PaymentDispute[] = []
   #checkout: Checkout | null = null
   #events = 0
 
@@ -36,7 +35,20 @@ export class PaperTill implements PaymentProvider {
     const left = this.checkout.totalMinor - gone.reduce((sum, amount) => sum + amount, 0)
     if (!this.paid || amountMinor > left) return
     const refundId = `re_${this.refunds.length + 1}`
-    this.refunds.push({ refundId, amountMinor, currency: this.checkout.currency, status })
+    this.refunds.push({ refundId, amountMinor, currency: this.checkout.currency, status, keepCredits: false })
+  }
+
+  /** The buyer's bank takes money back, or asks about it. */
+  dispute(amountMinor: number, status: PaymentDispute['status']): void {
+    if (!this.paid) return
+    const disputeId = `du_${this.disputes.length + 1}`
+    this.disputes.push({ disputeId, amountMinor, currency: this.checkout.currency, status })
+  }
+
+  /** A dispute's later fate. */
+  decide(index: number, status: PaymentDispute['status']): void {
+    const dispute = this.disputes[index]
+    if (dispute !== undefined) dispute.status = status
   }
 
   /** A refund's later fate. Failed is final. */
@@ -56,29 +68,34 @@ export class PaperTill implements PaymentProvider {
   #tell(kind: 'checkout' | 'payment_succeeded' | 'payment_reversed'): PaymentEvent | null {
     const { checkout } = this
     if (kind === 'checkout') return { kind, checkout: { ...checkout }, failed: false }
-    const { paymentId, purchaseId, totalMinor, currency } = checkout
+    const { paymentId, purchaseId } = checkout
     if (paymentId === null) return null
     if (kind === 'payment_succeeded') return { kind, paymentId, purchaseId }
-    const refunds = this.refunds.map((refund) => ({ ...refund }))
-    const reversals = { paymentId, chargeId: 'ch_paper', purchaseId, capturedMinor: totalMinor, currency, refunds }
-    return { kind, reversals: { ...reversals, livemode: false } }
+    return { kind, reversals: this.#reversals(paymentId) }
   }
 
-  async createCheckout({ purchaseId, unitPriceMinor, quantity, currency }: CheckoutRequest): Promise<Checkout> {
-    const totalMinor = unitPriceMinor * quantity
-    this.#checkout = {
-      sessionId: 'cs_paper',
-      url: 'https://pay.example/cs_paper',
+  #reversals(paymentId: string): PaymentReversals {
+    const { purchaseId, totalMinor, currency } = this.checkout
+    return {
+      paymentId,
+      chargeId: 'ch_paper',
       purchaseId,
-      state: 'open',
-      oneOff: true,
+      invoiceId: null,
+      capturedMinor: totalMinor,
       currency,
-      subtotalMinor: totalMinor,
-      totalMinor,
-      paymentId: null,
+      refunds: this.refunds.map((refund) => ({ ...refund })),
+      disputes: this.disputes.map((dispute) => ({ ...dispute })),
       livemode: false,
     }
+  }
+
+  async createCheckout(request: CheckoutRequest): Promise<Checkout> {
+    this.#checkout = openedCheckout('cs_paper', request)
     return this.#checkout
+  }
+
+  async getReversals(paymentId: string): Promise<PaymentReversals | null> {
+    return this.#reversals(paymentId)
   }
 
   async getCheckout(sessionId: string): Promise<Checkout | null> {
@@ -87,17 +104,5 @@ export class PaperTill implements PaymentProvider {
 
   async findCheckoutByPayment(): Promise<Checkout | null> {
     return { ...this.checkout }
-  }
-
-  async getPrice(): Promise<null> {
-    return null
-  }
-
-  resolveReturnUrl(url: string): string {
-    return url
-  }
-
-  async verifyWebhook(): Promise<VerifiedEvent> {
-    throw new Error('PaperTill: there are no webhooks on paper')
   }
 }

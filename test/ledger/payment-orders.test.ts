@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isCreditError } from '../../src/index.js'
-import { clawbackTarget } from '../../src/ledger/purchase.js'
+import { clawbackTarget, type PaymentFact } from '../../src/ledger/purchase.js'
+import type { VerifiedEvent } from '../../src/ports/payments.js'
 import { later } from '../conformance/credit-store/bench.js'
 import { BUYER, openCheckout } from './buyer.js'
 import { SETTINGS, timeFor } from './random-histories.js'
@@ -15,7 +16,12 @@ type Step =
   | { kind: 'pay' }
   | { kind: 'refund'; amountMinor: number; status: 'pending' | 'succeeded' }
   | { kind: 'settle'; index: number; status: 'succeeded' | 'failed' }
+  | { kind: 'dispute'; amountMinor: number; status: 'inquiry' | 'open' }
+  | { kind: 'decide'; index: number; status: 'open' | 'won' | 'lost' | 'prevented' }
   | { kind: 'deliver'; what: 'checkout' | 'payment_succeeded' | 'payment_reversed'; times: number }
+  /** A picture is taken now and heard of later, when it is old. */
+  | { kind: 'take picture' }
+  | { kind: 'hear of picture' }
   | { kind: 'spend'; amount: number }
   | { kind: 'refund use'; index: number; amount: number }
   | { kind: 'give'; amount: number; paid: boolean; lasts: number | null }
@@ -42,6 +48,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('dispute' as const),
+      amountMinor: fc.oneof(fc.integer({ min: 1, max: 1100 }), fc.constant(999)),
+      status: fc.constantFrom('inquiry' as const, 'open' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('decide' as const),
+      index: fc.nat({ max: 2 }),
+      status: fc.constantFrom('open' as const, 'won' as const, 'lost' as const, 'prevented' as const),
+    }),
+  },
+  {
     weight: 6,
     arbitrary: fc.record({
       kind: fc.constant('deliver' as const),
@@ -49,6 +71,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       times: fc.integer({ min: 1, max: 2 }),
     }),
   },
+  { weight: 2, arbitrary: fc.constant<Step>({ kind: 'take picture' }) },
+  { weight: 2, arbitrary: fc.constant<Step>({ kind: 'hear of picture' }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('spend' as const), amount }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('refund use' as const), index: fc.nat({ max: 3 }), amount }) },
   {
@@ -70,20 +94,16 @@ describe('payment events in any order, any number of times, with spending in bet
     await fc.assert(
       fc.asyncProperty(timelines, policies, async (timeline, policy) => {
         const buyer = await openCheckout({ credits: 100, price: 999, policy })
-        const uses: string[] = []
+        const past: Past = { uses: [], pictures: [] }
         for (const step of timeline) {
-          await play(buyer, step, uses)
+          await play(buyer, step, past)
           expect((await buyer.credits.verify()).violations).toEqual([])
           await expectAccounted(buyer)
         }
         // However it went: once everything true has been heard, this is where it must stand.
         buyer.till.pay()
         for (const what of ['payment_reversed', 'checkout', 'payment_reversed'] as const) await buyer.deliver(what)
-        const facts = buyer.till.refunds.map(({ refundId: id, amountMinor, status }) => {
-          const of = { userId: BUYER, purchaseId: 'p', paymentId: 'pi_paper', kind: 'refund' as const, currency: 'usd' }
-          return { ...of, id, amountMinor, status, updatedAt: new Date(0) }
-        })
-        const target = clawbackTarget(100, 999, facts)
+        const target = clawbackTarget(100, 999, factsOf(buyer))
         const expected = { clawed: target, status: target === 100 ? 'refunded' : 'fulfilled', paidMinor: 999 }
         expect(await buyer.purchase()).toMatchObject(expected)
         await expectAccounted(buyer)
@@ -121,7 +141,26 @@ describe('payment events in any order, any number of times, with spending in bet
   })
 })
 
-async function play(buyer: Buyer, step: Step, uses: string[]): Promise<void> {
+/** What the buyer has used, and pictures of the payment that nobody has heard of yet. */
+interface Past {
+  uses: string[]
+  pictures: VerifiedEvent[]
+}
+
+/** What is true of the money that went back, as facts. */
+function factsOf({ till }: Buyer): PaymentFact[] {
+  const common = { userId: BUYER, purchaseId: 'p', paymentId: 'pi_paper', currency: 'usd', updatedAt: new Date(0) }
+  return [
+    ...till.refunds.map(({ refundId: id, amountMinor, status }) => {
+      return { ...common, kind: 'refund' as const, id, amountMinor, status }
+    }),
+    ...till.disputes.map(({ disputeId: id, amountMinor, status }) => {
+      return { ...common, kind: 'dispute' as const, id, amountMinor, status }
+    }),
+  ]
+}
+
+async function play(buyer: Buyer, step: Step, { uses, pictures }: Past): Promise<void> {
   const { credits, till, clock } = buyer
   const base = { userId: BUYER, creditType: 'calling', description: step.kind } as const
   switch (step.kind) {
@@ -135,6 +174,23 @@ async function play(buyer: Buyer, step: Step, uses: string[]): Promise<void> {
     }
     case 'settle': {
       till.settle(step.index, step.status)
+      return
+    }
+    case 'dispute': {
+      till.dispute(step.amountMinor, step.status)
+      return
+    }
+    case 'decide': {
+      till.decide(step.index, step.status)
+      return
+    }
+    case 'take picture': {
+      pictures.push(till.event('payment_reversed'))
+      return
+    }
+    case 'hear of picture': {
+      const picture = pictures.shift()
+      if (picture !== undefined) await credits.marketplace.processEvent(picture)
       return
     }
     case 'deliver':

@@ -46,7 +46,7 @@ async function leaveTraces(credits: CreditService, userId: string, place: string
   const now = '2026-03-10T12:00:00Z'
   await pool.query(
     `insert into ${place}credit_customers (created_at, updated_at, livemode, user_id, provider, customer_id)
-     values ($1, $1, false, $2, 'paper', 'cus_secret')`,
+     values ($1, $1, false, $2, 'paper', 'cus_1')`,
     [now, userId],
   )
   await pool.query(

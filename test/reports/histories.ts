@@ -98,6 +98,7 @@ export function purchase(id: string, terms: Partial<Purchase> = {}): Purchase {
   return {
     ...KEY,
     id,
+    origin: 'checkout',
     packageId: 1,
     packageName: 'Pack',
     quantity: 1,
@@ -108,6 +109,8 @@ export function purchase(id: string, terms: Partial<Purchase> = {}): Purchase {
     provider: 'paper',
     livemode: false,
     sessionId: null,
+    invoiceId: null,
+    withheld: 0,
     paymentId: null,
     chargeId: null,
     paidMinor: 999,

@@ -24,10 +24,20 @@ class Shop extends PaperTill {
 
   /** What the provider tells of a paid checkout after `amountMinor` of it went back. */
   reversal({ sessionId, purchaseId, totalMinor, currency }: Checkout, amountMinor: number) {
-    const refunds = [{ refundId: `re_${sessionId}`, amountMinor, currency, status: 'succeeded' as const }]
-    const payment = { paymentId: `pi_${sessionId}`, chargeId: null, purchaseId, capturedMinor: totalMinor, currency }
+    const refund = {
+      refundId: `re_${sessionId}`,
+      amountMinor,
+      currency,
+      status: 'succeeded' as const,
+      keepCredits: false,
+    }
+    const paymentId = `pi_${sessionId}`
+    const payment = { paymentId, chargeId: null, purchaseId, invoiceId: null, capturedMinor: totalMinor, currency }
     const event = { eventId: `evt_${sessionId}`, type: 'refund', livemode: false, created: 0 }
-    const told = { kind: 'payment_reversed' as const, reversals: { ...payment, refunds, livemode: false } }
+    const told = {
+      kind: 'payment_reversed' as const,
+      reversals: { ...payment, refunds: [refund], disputes: [], livemode: false },
+    }
     return { ...event, translate: async () => told }
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { isCreditError } from '../../src/errors.js'
-import { checkoutRequest, openTill, type TestTill } from './support.js'
+import { opened, openTill, type TestTill } from './support.js'
 
 let till: TestTill | undefined
 afterEach(() => till?.fake.close())
@@ -10,24 +10,29 @@ const codeOf = (error: unknown) => (isCreditError(error) ? error.code : error)
 
 describe('createCheckout', () => {
   it('opens a session that carries the purchase everywhere Stripe gives it back', async () => {
-    const { fake, payments } = await open()
-    const request = checkoutRequest()
-    const checkout = await payments.createCheckout(request)
+    const { fake, payments, request: newRequest, customerId } = await open()
+    const request = newRequest()
+    const checkout = opened(await payments.createCheckout(request))
     expect(checkout).toMatchObject({
       purchaseId: request.purchaseId,
       state: 'open',
-      oneOff: true,
+      mode: 'payment',
+      clientSecret: null,
       currency: 'usd',
       subtotalMinor: 999,
       totalMinor: 999,
       paymentId: null,
+      customerId,
+      subscriptionId: null,
+      invoiceId: null,
       livemode: false,
     })
     expect(checkout.url).toMatch(/^http/)
     expect(fake.calls.at(-1)).toMatchObject({
-      idempotencyKey: `creditkit:checkout:${request.purchaseId}`,
+      idempotencyKey: `creditkit:checkout:${request.purchaseId}:${customerId}`,
       params: {
         mode: 'payment',
+        customer: customerId,
         client_reference_id: request.purchaseId,
         metadata: {
           app: 'creditkit',
@@ -42,12 +47,15 @@ describe('createCheckout', () => {
         cancel_url: 'https://app.example/?checkout=cancelled',
       },
     })
-    expect(Object.keys(fake.calls.at(-1)?.params ?? {})).not.toContain('payment_method_types')
+    const named = Object.keys(fake.calls.at(-1)?.params ?? {})
+    for (const name of ['payment_method_types', 'allow_promotion_codes', 'automatic_tax', 'ui_mode']) {
+      expect(named).not.toContain(name)
+    }
   })
 
   it('returns the first session to a repeat, also when the first answer got lost', async () => {
-    const { fake, payments } = await open()
-    const request = checkoutRequest()
+    const { fake, payments, ...till } = await open()
+    const request = till.request()
     fake.failNext({ afterEffect: true, reset: true, times: 2 })
     await expect(payments.createCheckout(request)).rejects.toSatisfy((error) => isCreditError(error, 'UNAVAILABLE'))
     fake.clearFailures()
@@ -57,98 +65,115 @@ describe('createCheckout', () => {
   })
 
   it('refuses the same purchase with another request', async () => {
-    const { payments } = await open()
-    const request = checkoutRequest()
+    const { payments, ...till } = await open()
+    const request = till.request()
     await payments.createCheckout(request)
     const other = payments.createCheckout({ ...request, unitPriceMinor: 1 })
     expect(await other.catch(codeOf)).toBe('IDEMPOTENCY_CONFLICT')
   })
 
   it('sells several units, and prices in currencies without minor units', async () => {
-    const { payments } = await open()
-    const checkout = await payments.createCheckout(checkoutRequest({ quantity: 3, currency: 'jpy', description: '' }))
+    const { sell } = await open()
+    const checkout = await sell({ quantity: 3, currency: 'jpy', description: '' })
     expect(checkout).toMatchObject({ currency: 'jpy', subtotalMinor: 2997 })
   })
 
   it("sells Stripe's own price object", async () => {
-    const { fake, payments } = await open()
+    const { fake, payments, sell } = await open()
     const price = await fake.stripe.prices.create({ currency: 'eur', unit_amount: 500, product_data: { name: 'P' } })
-    expect(await payments.getPrice(price.id)).toEqual({ currency: 'eur', unitPriceMinor: 500 })
-    const checkout = await payments.createCheckout(checkoutRequest({ priceId: price.id, quantity: 2 }))
+    expect(await payments.getPrice(price.id)).toEqual({
+      currency: 'eur',
+      unitPriceMinor: 500,
+      recurring: false,
+    })
+    const checkout = await sell({ priceId: price.id, quantity: 2 })
     expect(checkout).toMatchObject({ currency: 'eur', subtotalMinor: 1000 })
   })
 
   it('takes allowed return URLs and refuses others before calling Stripe', async () => {
-    const { fake, payments } = await open({ successUrl: '/thanks', allowedOrigins: ['https://shop.example'] })
-    await payments.createCheckout(checkoutRequest({ cancelUrl: 'https://shop.example/back' }))
+    const { fake, sell } = await open({ successUrl: '/thanks', allowedOrigins: ['https://shop.example'] })
+    await sell({ cancelUrl: 'https://shop.example/back' })
     expect(fake.calls.at(-1)?.params).toMatchObject({
       success_url: 'https://app.example/thanks',
       cancel_url: 'https://shop.example/back',
     })
     const calls = fake.calls.length
-    const evil = payments.createCheckout(checkoutRequest({ successUrl: 'https://evil.example/' }))
+    const evil = sell({ successUrl: 'https://evil.example/' })
     expect(await evil.catch(codeOf)).toBe('INVALID_INPUT')
     expect(fake.calls).toHaveLength(calls)
   })
 
   it('says what Stripe did not like', async () => {
-    const { payments } = await open()
-    const refused = payments.createCheckout(checkoutRequest({ currency: 'xxx' }))
+    const { sell } = await open()
+    const refused = sell({ currency: 'xxx' })
     await expect(refused).rejects.toSatisfy((error) => isCreditError(error, 'INVALID_INPUT'))
     await expect(refused).rejects.toThrow('Stripe refused it')
   })
 
   it('refuses a key whose mode is not the configured one', async () => {
-    const { payments } = await open({ livemode: true })
-    expect(await payments.createCheckout(checkoutRequest()).catch(codeOf)).toBe('PAYMENTS_NOT_CONFIGURED')
+    const { sell } = await open({ livemode: true })
+    expect(await sell().catch(codeOf)).toBe('PAYMENTS_NOT_CONFIGURED')
   })
 
   it('survives Stripe limiting the rate for a moment', async () => {
-    const { fake, payments } = await open()
+    const { fake, sell } = await open()
     fake.failNext({ status: 429, times: 2 })
-    expect(await payments.createCheckout(checkoutRequest())).toMatchObject({ state: 'open' })
+    expect(await sell()).toMatchObject({ state: 'open' })
   })
-})
 
-describe('the customer of a checkout', () => {
-  it('is the linked one, or is filled in with the email address', async () => {
-    const { fake, payments } = await open({
-      customer: async (userId) => (userId === 'linked' ? { id: customer.id } : { email: 'known@example.com' }),
+  it('says when the customer is gone, and opens a session for the next one under another key', async () => {
+    const { fake, payments, customerId, ...till } = await open()
+    const request = till.request()
+    await fake.stripe.customers.del(customerId)
+    expect(await payments.createCheckout(request)).toBe('customer_gone')
+    expect(await payments.createCheckout({ ...request, customerId: 'cus_unknown' })).toBe('customer_gone')
+    const next = await payments.createCustomer({ userId: 'user_1', replaces: customerId })
+    expect(await payments.createCheckout({ ...request, ...next })).toMatchObject({ state: 'open', ...next })
+  })
+
+  it('shows a checkout within the page of the host, and keeps the card when asked to', async () => {
+    const { fake, sell } = await open()
+    const checkout = await sell({ ui: 'embedded', successUrl: '/done', saveCard: true })
+    expect(checkout).toMatchObject({ url: null, clientSecret: expect.stringContaining('_secret_') as unknown })
+    const { params } = fake.calls.at(-1) ?? {}
+    expect(params).toMatchObject({
+      ui_mode: 'embedded_page',
+      return_url: 'https://app.example/done',
+      payment_intent_data: { setup_future_usage: 'off_session' },
     })
-    const customer = await fake.stripe.customers.create({ email: 'linked@example.com' })
-    await payments.createCheckout(checkoutRequest({ userId: 'linked' }))
-    expect(fake.calls.at(-1)?.params).toMatchObject({ customer: customer.id })
-    await payments.createCheckout(checkoutRequest({ userId: 'other' }))
-    expect(fake.calls.at(-1)?.params).toMatchObject({ customer_email: 'known@example.com' })
+    expect(Object.keys(params ?? {})).not.toContain('success_url')
+    expect(Object.keys(params ?? {})).not.toContain('cancel_url')
   })
 
-  it('may have been deleted at Stripe: the buyer is a guest then, and a repeat gets the same session', async () => {
-    const { payments } = await open({ customer: async () => ({ id: 'cus_gone', email: 'known@example.com' }) })
-    const request = checkoutRequest()
-    const checkout = await payments.createCheckout(request)
-    expect(checkout.state).toBe('open')
-    expect((await payments.createCheckout(request)).sessionId).toBe(checkout.sessionId)
+  it('lets buyers enter promotion codes and adds taxes when configured', async () => {
+    till = await openTill({ promotionCodes: true, automaticTax: true }, { taxPercent: 19 })
+    const { fake, payments, sell } = till
+    const { sessionId } = await sell()
+    expect(fake.calls.at(-1)?.params).toMatchObject({
+      allow_promotion_codes: expect.anything() as unknown,
+      automatic_tax: { enabled: expect.anything() as unknown },
+      customer_update: { address: 'auto' },
+    })
+    await fake.complete(sessionId)
+    expect(await payments.getCheckout(sessionId)).toMatchObject({ subtotalMinor: 999, totalMinor: 1189 })
   })
 })
 
 describe('getCheckout', () => {
   it('follows a session from open to paid, and is found by its payment', async () => {
-    const { fake, payments } = await open()
-    const request = checkoutRequest()
-    const { sessionId } = await payments.createCheckout(request)
+    const { fake, payments, sell } = await open()
+    const { sessionId, purchaseId } = await sell()
     expect(await payments.getCheckout(sessionId)).toMatchObject({ state: 'open' })
     await fake.complete(sessionId, 'paid', { discount: 200, tax: 100 })
     const paid = await payments.getCheckout(sessionId)
     expect(paid).toMatchObject({ state: 'paid', url: null, subtotalMinor: 999, totalMinor: 899 })
-    expect(paid?.purchaseId).toBe(request.purchaseId)
+    expect(paid?.purchaseId).toBe(purchaseId)
     expect(await payments.findCheckoutByPayment(paid?.paymentId ?? '')).toEqual(paid)
   })
 
   it('knows delayed, free and expired sessions', async () => {
-    const { fake, payments } = await open()
-    const ids = await Promise.all(
-      [1, 2, 3].map(async () => (await payments.createCheckout(checkoutRequest())).sessionId),
-    )
+    const { fake, payments, sell } = await open()
+    const ids = await Promise.all([1, 2, 3].map(async () => (await sell()).sessionId))
     const [delayed = '', free = '', expired = ''] = ids
     await fake.complete(delayed, 'unpaid')
     await fake.complete(free, 'no_payment_required', { discount: 999 })
@@ -159,8 +184,8 @@ describe('getCheckout', () => {
   })
 
   it('grants nothing for a payment status that nobody knows', async () => {
-    const { fake, payments } = await open()
-    const { sessionId } = await payments.createCheckout(checkoutRequest())
+    const { fake, payments, sell } = await open()
+    const { sessionId } = await sell()
     const session = await fake.complete(sessionId)
     const answer = { ...session, payment_status: 'future_value' }
     Object.assign(fake.stripe.checkout.sessions, { retrieve: () => Promise.resolve(answer) })
@@ -168,8 +193,8 @@ describe('getCheckout', () => {
   })
 
   it('reads the currency of the package from sessions of old API versions', async () => {
-    const { fake, payments } = await open()
-    const { sessionId } = await payments.createCheckout(checkoutRequest())
+    const { fake, payments, sell } = await open()
+    const { sessionId } = await sell()
     const session = await fake.complete(sessionId)
     const currency_conversion = { source_currency: 'usd', amount_subtotal: 999, amount_total: 999 }
     const answer = { ...session, currency: 'eur', amount_subtotal: 921, amount_total: 921, currency_conversion }
@@ -195,32 +220,34 @@ describe('getCheckout', () => {
   })
 
   it('does not take card set-ups for payments', async () => {
-    const { fake, payments } = await open()
-    const { sessionId } = await payments.createCheckout(checkoutRequest())
+    const { fake, payments, sell } = await open()
+    const { sessionId } = await sell()
     const session = await fake.stripe.checkout.sessions.retrieve(sessionId)
     Object.assign(fake.stripe.checkout.sessions, {
       retrieve: () => Promise.resolve({ ...session, mode: 'setup', currency: null, amount_subtotal: null }),
     })
-    expect(await payments.getCheckout(sessionId)).toMatchObject({ oneOff: false, currency: '', subtotalMinor: 0 })
+    expect(await payments.getCheckout(sessionId)).toMatchObject({
+      mode: 'setup',
+      purchaseId: null,
+      currency: '',
+      subtotalMinor: 0,
+    })
   })
 })
 
 describe('getPrice', () => {
-  it('knows only what a package can be sold for', async () => {
+  it('knows what packages and plans can be sold for', async () => {
     const { fake, payments } = await open()
     const { prices, products } = fake.stripe
-    const product_data = { name: 'P' }
-    const recurring = await prices.create({
-      currency: 'usd',
-      unit_amount: 1,
-      product_data,
-      recurring: { interval: 'month' },
-    })
+    const [product_data, recurring] = [{ name: 'P' }, { interval: 'month' as const }]
+    const monthly = await prices.create({ currency: 'usd', unit_amount: 1, product_data, recurring })
+    expect(await payments.getPrice(monthly.id)).toEqual({ currency: 'usd', unitPriceMinor: 1, recurring: true })
+
     const inactive = await prices.create({ currency: 'usd', unit_amount: 1, product_data, active: false })
     const product = await products.create({ name: 'archived' })
     const archived = await prices.create({ currency: 'usd', unit_amount: 1, product: product.id })
     await products.update(product.id, { active: false })
-    for (const id of [recurring.id, inactive.id, archived.id, 'price_unknown']) {
+    for (const id of [inactive.id, archived.id, 'price_unknown']) {
       expect([id, await payments.getPrice(id)]).toEqual([id, null])
     }
   })
@@ -228,10 +255,11 @@ describe('getPrice', () => {
 
 describe('a connected account', () => {
   it('is named in every call', async () => {
-    const { fake, payments } = await open({ account: 'acct_1' })
-    const { sessionId } = await payments.createCheckout(checkoutRequest())
+    const { fake, payments, sell } = await open({ account: 'acct_1' })
+    const before = fake.calls.length
+    const { sessionId } = await sell()
     await payments.getCheckout(sessionId)
     await payments.findCheckoutByPayment('pi_1')
-    expect(fake.calls.map(({ stripeAccount }) => stripeAccount)).toEqual(['acct_1', 'acct_1', 'acct_1'])
+    expect(fake.calls.slice(before).map(({ stripeAccount }) => stripeAccount)).toEqual(['acct_1', 'acct_1', 'acct_1'])
   })
 })

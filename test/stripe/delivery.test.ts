@@ -6,7 +6,7 @@ import { UnavailableError } from '../../src/errors.js'
 import type { PaymentEvent } from '../../src/ports/payments.js'
 import { handleWebhookRequest } from '../../src/webhook.js'
 import { listen, recordingLogger, type Listening } from '../mounts/support.js'
-import { checkoutRequest, openTill, type TestTill } from './support.js'
+import { openTill, type TestTill } from './support.js'
 
 let till: TestTill | undefined
 let server: Listening | undefined
@@ -36,7 +36,7 @@ describe('Stripe delivering to a mounted webhook', () => {
     server = await listen(createServer(express().post('/webhook', webhookHandler(credits)).use(express.json())))
     opened.fake.registerEndpoint(server.url)
 
-    const { sessionId } = await opened.payments.createCheckout(checkoutRequest())
+    const { sessionId } = await opened.sell()
     await opened.fake.complete(sessionId)
     const first = await opened.fake.deliver()
     expect(first.filter(({ status }) => status === 503).map(({ type }) => type)).toEqual(['checkout.session.completed'])

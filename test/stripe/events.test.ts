@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { STRIPE_WEBHOOK_EVENTS } from '../../adapters/stripe/index.js'
 import { isCreditError } from '../../src/errors.js'
-import { checkoutRequest, openTill, type TestTill } from './support.js'
+import { openTill, type TestTill } from './support.js'
 
 let till: TestTill | undefined
 afterEach(() => till?.fake.close())
@@ -9,9 +9,8 @@ afterEach(() => till?.fake.close())
 /** A till with one open session of ours. */
 async function open(...options: Parameters<typeof openTill>) {
   till = await openTill(...options)
-  const request = checkoutRequest()
-  const { sessionId } = await till.payments.createCheckout(request)
-  return { ...till, sessionId, purchaseId: request.purchaseId }
+  const { sessionId, purchaseId } = await till.sell()
+  return { ...till, sessionId, purchaseId }
 }
 
 describe('the events of a checkout', () => {
@@ -208,23 +207,44 @@ describe('what is not ours', () => {
     const { fake, latest, sessionId } = await open({ app: 'staging' })
     await fake.complete(sessionId)
     expect(await latest('checkout.session.completed')).toMatchObject({ checkout: { sessionId } })
-    expect(fake.calls[0]?.params).toMatchObject({ metadata: { app: 'staging' } })
+    expect(fake.calls.find(({ path }) => path === '/v1/checkout/sessions')?.params).toMatchObject({
+      metadata: { app: 'staging' },
+    })
   })
 })
 
 describe('STRIPE_WEBHOOK_EVENTS', () => {
   it('lists what the Dashboard has to enable', () => {
+    expect(STRIPE_WEBHOOK_EVENTS).toHaveLength(28)
     expect([...STRIPE_WEBHOOK_EVENTS].sort()).toEqual([
+      'charge.dispute.closed',
+      'charge.dispute.created',
+      'charge.dispute.funds_reinstated',
+      'charge.dispute.funds_withdrawn',
+      'charge.dispute.updated',
       'charge.refunded',
       'checkout.session.async_payment_failed',
       'checkout.session.async_payment_succeeded',
       'checkout.session.completed',
       'checkout.session.expired',
+      'customer.deleted',
+      'customer.subscription.created',
+      'customer.subscription.deleted',
+      'customer.subscription.paused',
+      'customer.subscription.resumed',
+      'customer.subscription.updated',
+      'invoice.paid',
+      'invoice.payment_action_required',
+      'invoice.payment_failed',
+      'invoice.voided',
+      'payment_intent.canceled',
       'payment_intent.payment_failed',
       'payment_intent.succeeded',
+      'payment_method.detached',
       'refund.created',
       'refund.failed',
       'refund.updated',
+      'setup_intent.succeeded',
     ])
   })
 })

@@ -5,7 +5,7 @@ import Stripe from 'stripe'
 import { afterEach, describe, expect, it } from 'vitest'
 import { stripePayments } from '../../adapters/stripe/index.js'
 import { isCreditError, type CreditErrorCode } from '../../src/errors.js'
-import type { CheckoutRequest } from '../../src/ports/payments.js'
+import { checkoutRequest } from './support.js'
 
 type Reply = (request: IncomingMessage, response: ServerResponse, hits: number) => void
 
@@ -43,21 +43,7 @@ const json = (status: number, body: object): Reply => {
 }
 const failure = (status: number, error: object) => json(status, { error })
 
-const REQUEST: CheckoutRequest = {
-  purchaseId: '0190b5a4-0000-7000-8000-000000000001',
-  userId: 'u1',
-  packageId: 1,
-  creditType: 'enrichment',
-  creditAmount: 100,
-  quantity: 1,
-  name: 'Starter',
-  description: null,
-  unitPriceMinor: 999,
-  currency: 'usd',
-  priceId: null,
-  successUrl: null,
-  cancelUrl: null,
-}
+const REQUEST = checkoutRequest({ purchaseId: '0190b5a4-0000-7000-8000-000000000001' })
 
 async function codeOf(work: Promise<unknown>): Promise<CreditErrorCode> {
   try {
@@ -150,6 +136,7 @@ describe('a failing Stripe call', () => {
       { maxNetworkRetries: 1 },
     )
     await codeOf(payments.createCheckout(REQUEST))
-    expect(keys).toEqual([`creditkit:checkout:${REQUEST.purchaseId}`, `creditkit:checkout:${REQUEST.purchaseId}`])
+    const key = `creditkit:checkout:${REQUEST.purchaseId}:cus_1`
+    expect(keys).toEqual([key, key])
   })
 })

@@ -2,11 +2,24 @@ import { randomUUID } from 'node:crypto'
 import Stripe from 'stripe'
 import { stripePayments, type StripePaymentsOptions } from '../../adapters/stripe/index.js'
 import { fakeStripe, type FakeStripe, type FakeStripeOptions } from '../../adapters/testing/index.js'
-import type { CheckoutRequest, PaymentEvent, PaymentProvider, VerifiedEvent } from '../../src/ports/payments.js'
+import type {
+  Checkout,
+  CheckoutRequest,
+  CustomerGone,
+  PaymentEvent,
+  PaymentProvider,
+  VerifiedEvent,
+} from '../../src/ports/payments.js'
 
 export interface TestTill {
   fake: FakeStripe
   payments: PaymentProvider
+  /** A customer without a card. */
+  customerId: string
+  /** A purchase of 100 credits for $9.99 by that customer. */
+  request: (changes?: Partial<CheckoutRequest>) => CheckoutRequest
+  /** Open the checkout of such a purchase. */
+  sell: (changes?: Partial<CheckoutRequest>) => Promise<Checkout>
   /** Sign an event as Stripe would, verify it, and say what it means. */
   translate: (event: object) => Promise<PaymentEvent | null>
   verify: (event: object) => Promise<VerifiedEvent>
@@ -40,7 +53,25 @@ export async function openTill(
     if (!found) throw new Error(`openTill: there was no ${type}, only ${fake.events.map((e) => e.type).join(', ')}`)
     return found
   }
-  return { fake, payments, verify, translate, event, latest: (type) => translate(event(type)) }
+  const { id: customerId } = await stripe.customers.create({ email: 'buyer@example.com' })
+  const request = (changes: Partial<CheckoutRequest> = {}) => checkoutRequest({ customerId, ...changes })
+  return {
+    fake,
+    payments,
+    customerId,
+    request,
+    sell: async (changes) => opened(await payments.createCheckout(request(changes))),
+    verify,
+    translate,
+    event,
+    latest: (type) => translate(event(type)),
+  }
+}
+
+/** The checkout that was opened; the customer must not be gone. */
+export function opened<T extends object>(answer: T | CustomerGone): T {
+  if (answer === 'customer_gone') throw new Error('opened: the customer is gone')
+  return answer
 }
 
 /** A purchase of 100 credits for $9.99. */
@@ -48,6 +79,8 @@ export function checkoutRequest(changes: Partial<CheckoutRequest> = {}): Checkou
   return {
     purchaseId: randomUUID(),
     userId: 'user_1',
+    customerId: 'cus_1',
+    ui: 'page',
     packageId: 7,
     creditType: 'enrichment',
     creditAmount: 100,
@@ -57,6 +90,7 @@ export function checkoutRequest(changes: Partial<CheckoutRequest> = {}): Checkou
     unitPriceMinor: 999,
     currency: 'usd',
     priceId: null,
+    saveCard: false,
     successUrl: null,
     cancelUrl: null,
     ...changes,

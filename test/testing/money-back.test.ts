@@ -156,6 +156,45 @@ describe('a dispute', () => {
   })
 })
 
+describe('a dispute in its later stages', () => {
+  it('may be lost, appealed and won after all', async () => {
+    const { charge } = await paid()
+    const dispute = await fake.dispute({ charge, amount: 400 })
+    await fake.updateDispute(dispute.id, 'lost')
+    await fake.updateDispute(dispute.id, 'appeal_needs_response')
+    await fake.updateDispute(dispute.id, 'appeal_under_review')
+    const won = await fake.updateDispute(dispute.id, 'won')
+    expect(won.balance_transactions.map(({ amount }) => amount)).toEqual([-400, 400])
+    expect(heldTypes()).toEqual([
+      'charge.dispute.created',
+      'charge.dispute.funds_withdrawn',
+      'charge.dispute.closed',
+      'charge.dispute.updated',
+      'charge.dispute.updated',
+      'charge.dispute.funds_reinstated',
+      'charge.dispute.closed',
+    ])
+  })
+
+  it('takes no money when it was prevented', async () => {
+    const { charge } = await paid()
+    const dispute = await fake.dispute({ charge, status: 'prevented' })
+    expect(dispute).toMatchObject({ status: 'prevented', balance_transactions: [], is_charge_refundable: true })
+    expect(await stripe.refunds.create({ charge })).toMatchObject({ status: 'succeeded' })
+  })
+
+  it('comes by itself with the cards made for it', async () => {
+    const pay = (payment_method: string) =>
+      stripe.paymentIntents.create({ amount: 999, currency: 'usd', payment_method, confirm: true })
+    const [real, inquiry] = [await pay('pm_card_createDispute'), await pay('pm_card_createDisputeInquiry')]
+    const of = async (intent: Stripe.PaymentIntent): Promise<unknown[]> =>
+      (await stripe.disputes.list({ payment_intent: intent.id })).data.map(({ status }) => status)
+    expect(await of(real)).toEqual(['needs_response'])
+    expect(await of(inquiry)).toEqual(['warning_needs_response'])
+    expect((await stripe.disputes.list({ created: { gt: real.created + 3_600 } })).data).toEqual([])
+  })
+})
+
 describe('a payment intent', () => {
   it('is paid off session, or tells why not', async () => {
     const customer = await stripe.customers.create({})

@@ -44,6 +44,9 @@ export function ledgerTables<S extends string | undefined, P extends string, U e
     check(`${prefix}user_credits_debt_check`, sql`debt >= 0`),
     check(`${prefix}user_credits_owned_check`, sql`balance + debt >= held`),
     check(`${prefix}user_credits_head_check`, sql`head_remaining >= 0`),
+    index(`${prefix}user_credits_topup_due`)
+      .on(t.userId, t.creditType)
+      .where(sql`topup_due`),
   ])
   const creditGrants = table(`${prefix}credit_grants` as const, creditGrantsColumns(userId()), (t) => [
     primaryKey({ name: `${prefix}credit_grants_pkey`, columns: [t.userId, t.id] }),
@@ -55,6 +58,9 @@ export function ledgerTables<S extends string | undefined, P extends string, U e
       .on(t.userId, t.creditType, t.priority, t.expiresAt)
       .where(sql`open`),
     index(`${prefix}credit_grants_id`).on(t.id),
+    index(`${prefix}credit_grants_purchase`)
+      .on(t.userId, t.purchaseId)
+      .where(sql`purchase_id is not null`),
     index(`${prefix}credit_grants_expiry`)
       .on(t.expiresAt)
       .where(sql`open and expires_at is not null`),
@@ -112,10 +118,12 @@ function userCreditsColumns<U extends UserIdColumn>(userId: U) {
     version: credits('version').notNull(),
     lastCredit: credits('last_credit').notNull(),
     alertFloor: credits('alert_floor'),
+    topupThreshold: credits('topup_threshold'),
     nextDueAt: moment('next_due_at'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
     headGrantId: uuid('head_grant_id'),
+    topupDue: boolean('topup_due').notNull(),
     userId,
     creditType: text('credit_type').notNull(),
   }

@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm'
-import { boolean, index, integer, jsonb, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { boolean, check, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import type { AutoTopupStatus } from '../../../src/ledger/auto-topup.js'
 import type { GrantSource } from '../../../src/ledger/grant.js'
 import type { Rhythm } from '../../../src/ledger/period.js'
 import type { Schedule } from '../../../src/ledger/schedule.js'
-import type { JsonObject } from '../../../src/ledger/transaction.js'
+import type { SubscriptionStatus } from '../../../src/ports/payments.js'
+import type { SubscriptionRecord } from '../../../src/ports/purchase-store.js'
 import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
 /** Credits that come by themselves: subscriptions, schedules, automatic top-ups. */
@@ -11,12 +13,6 @@ export interface RecurringTables<S extends string | undefined, P extends string,
   creditSubscriptions: CreditTable<S, P, 'credit_subscriptions', ReturnType<typeof creditSubscriptionsColumns<U>>>
   creditSchedules: CreditTable<S, P, 'credit_schedules', ReturnType<typeof creditSchedulesColumns<U>>>
   creditAutoTopups: CreditTable<S, P, 'credit_auto_topups', ReturnType<typeof creditAutoTopupsColumns<U>>>
-  creditAutoTopupAttempts: CreditTable<
-    S,
-    P,
-    'credit_auto_topup_attempts',
-    ReturnType<typeof creditAutoTopupAttemptsColumns<U>>
-  >
 }
 
 export function recurringTables<S extends string | undefined, P extends string, U extends UserIdColumn>({
@@ -26,48 +22,41 @@ export function recurringTables<S extends string | undefined, P extends string, 
 }: Place<S, P, U>): RecurringTables<S, P, U> {
   return {
     creditSubscriptions: table(`${prefix}credit_subscriptions` as const, creditSubscriptionsColumns(userId()), (t) => [
-      primaryKey({ name: `${prefix}credit_subscriptions_pkey`, columns: [t.userId, t.id] }),
-      index(`${prefix}credit_subscriptions_id`).on(t.id),
+      primaryKey({ name: `${prefix}credit_subscriptions_pkey`, columns: [t.id] }),
+      index(`${prefix}credit_subscriptions_user`).on(t.userId),
     ]),
     creditSchedules: table(`${prefix}credit_schedules` as const, creditSchedulesColumns(userId()), (t) => [
       primaryKey({ name: `${prefix}credit_schedules_pkey`, columns: [t.userId, t.id] }),
+      check(`${prefix}credit_schedules_undelivered_check`, sql`undelivered >= 0`),
       index(`${prefix}credit_schedules_account`).on(t.userId, t.creditType),
       index(`${prefix}credit_schedules_next`)
         .on(t.nextAt)
-        .where(sql`status = 'active'`),
+        .where(sql`status = 'active' and (paid_until is null or next_at < paid_until)`),
     ]),
     creditAutoTopups: table(`${prefix}credit_auto_topups` as const, creditAutoTopupsColumns(userId()), (t) => [
       primaryKey({ name: `${prefix}credit_auto_topups_pkey`, columns: [t.userId, t.creditType] }),
+      index(`${prefix}credit_auto_topups_open`)
+        .on(t.openSince)
+        .where(sql`open_purchase_id is not null`),
     ]),
-    creditAutoTopupAttempts: table(
-      `${prefix}credit_auto_topup_attempts` as const,
-      creditAutoTopupAttemptsColumns(userId()),
-      (t) => [
-        primaryKey({ name: `${prefix}credit_auto_topup_attempts_pkey`, columns: [t.userId, t.id] }),
-        uniqueIndex(`${prefix}credit_auto_topup_attempts_open`)
-          .on(t.userId, t.creditType)
-          .where(sql`status in ('claimed', 'unknown', 'action_required')`),
-      ],
-    ),
   }
 }
 
 function creditSubscriptionsColumns<U extends UserIdColumn>(userId: U) {
   return {
-    periodStart: moment('period_start'),
-    periodEnd: moment('period_end'),
+    endedAt: moment('ended_at'),
+    trialEndsAt: moment('trial_ends_at'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
-    quantity: integer('quantity').notNull(),
     cancelAtPeriodEnd: boolean('cancel_at_period_end').notNull(),
+    collectionPaused: boolean('collection_paused').notNull(),
     livemode: boolean('livemode').notNull(),
     id: text('id').notNull(),
     userId,
     provider: text('provider').notNull(),
-    plan: text('plan').notNull(),
-    priceId: text('price_id'),
-    status: text('status').notNull(),
-    metadata: jsonb('metadata').$type<JsonObject>(),
+    customerId: text('customer_id'),
+    status: text('status').$type<SubscriptionStatus>().notNull(),
+    items: jsonb('items').$type<SubscriptionRecord['items']>().notNull(),
   }
 }
 
@@ -76,12 +65,16 @@ function creditSchedulesColumns<U extends UserIdColumn>(userId: U) {
     amount: credits('amount').notNull(),
     rolloverMax: credits('rollover_max'),
     periodGranted: credits('period_granted').notNull(),
+    undelivered: credits('undelivered'),
     anchorAt: moment('anchor_at').notNull(),
     nextAt: moment('next_at').notNull(),
+    paidUntil: moment('paid_until'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
     id: uuid('id').notNull(),
+    purchaseId: uuid('purchase_id'),
     priority: integer('priority').notNull(),
+    graceSeconds: integer('grace_seconds').notNull(),
     userId,
     creditType: text('credit_type').notNull(),
     plan: text('plan').notNull(),
@@ -95,30 +88,23 @@ function creditSchedulesColumns<U extends UserIdColumn>(userId: U) {
 function creditAutoTopupsColumns<U extends UserIdColumn>(userId: U) {
   return {
     threshold: credits('threshold').notNull(),
-    blockedUntil: moment('blocked_until'),
+    maxAmountMinor: credits('max_amount_minor'),
+    monthMinor: credits('month_minor').notNull(),
+    openSince: moment('open_since'),
+    retryAt: moment('retry_at'),
+    monthStart: moment('month_start').notNull(),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
+    openPurchaseId: uuid('open_purchase_id'),
     packageId: integer('package_id').notNull(),
     quantity: integer('quantity').notNull(),
-    monthlyMax: integer('monthly_max'),
+    maxPerMonth: integer('max_per_month'),
     failures: integer('failures').notNull(),
+    monthCount: integer('month_count').notNull(),
     userId,
     creditType: text('credit_type').notNull(),
-    status: text('status').notNull(),
-    paymentMethodId: text('payment_method_id'),
-  }
-}
-
-function creditAutoTopupAttemptsColumns<U extends UserIdColumn>(userId: U) {
-  return {
-    createdAt: moment('created_at').notNull(),
-    updatedAt: moment('updated_at').notNull(),
-    id: uuid('id').notNull(),
-    purchaseId: uuid('purchase_id').notNull(),
-    userId,
-    creditType: text('credit_type').notNull(),
-    status: text('status').notNull(),
-    paymentId: text('payment_id'),
-    errorCode: text('error_code'),
+    status: text('status').$type<AutoTopupStatus>().notNull(),
+    lastFailure: text('last_failure'),
+    recoveryUrl: text('recovery_url'),
   }
 }

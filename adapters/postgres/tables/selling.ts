@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, jsonb, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
-import type { PaymentFact, PurchaseStatus, QuarantineEntry } from '../../../src/ledger/purchase.js'
+import type { PaymentFact, PurchaseOrigin, PurchaseStatus, QuarantineEntry } from '../../../src/ledger/purchase.js'
 import type { JsonObject } from '../../../src/ledger/transaction.js'
 import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
@@ -15,7 +15,8 @@ export interface SellingTables<S extends string | undefined, P extends string, U
     ReturnType<typeof creditPurchaseReferencesColumns<U>>
   >
   creditPaymentFacts: CreditTable<S, P, 'credit_payment_facts', ReturnType<typeof creditPaymentFactsColumns<U>>>
-  creditQuarantine: CreditTable<S, P, 'credit_quarantine', ReturnType<typeof creditQuarantineColumns<U>>>
+  /** A payment may be nobody's that we know: its user ids are text, without the host's foreign key. */
+  creditQuarantine: CreditTable<S, P, 'credit_quarantine', ReturnType<typeof creditQuarantineColumns>>
   creditCustomers: CreditTable<S, P, 'credit_customers', ReturnType<typeof creditCustomersColumns<U>>>
 }
 
@@ -34,23 +35,28 @@ export function sellingTables<S extends string | undefined, P extends string, U 
       primaryKey({ name: `${prefix}credit_purchases_pkey`, columns: [t.userId, t.id] }),
       check(
         `${prefix}credit_purchases_clawed_check`,
-        sql`clawed >= 0 and clawed <= credits and absorbed >= 0 and absorbed <= clawed`,
+        sql`withheld >= 0 and absorbed >= 0 and absorbed + withheld <= clawed and clawed <= credits`,
       ),
       index(`${prefix}credit_purchases_id`).on(t.id),
       index(`${prefix}credit_purchases_unsettled`)
         .on(t.createdAt)
         .where(sql`status in ('pending', 'processing')`),
+      index(`${prefix}credit_purchases_invoice`)
+        .on(t.userId, t.invoiceId)
+        .where(sql`invoice_id is not null`),
     ]),
     creditPurchaseReferences: table(
       `${prefix}credit_purchase_references` as const,
       creditPurchaseReferencesColumns(userId()),
     ),
     creditPaymentFacts: table(`${prefix}credit_payment_facts` as const, creditPaymentFactsColumns(userId()), (t) => [
-      primaryKey({ name: `${prefix}credit_payment_facts_pkey`, columns: [t.userId, t.id] }),
-      index(`${prefix}credit_payment_facts_purchase`).on(t.userId, t.purchaseId),
+      primaryKey({ name: `${prefix}credit_payment_facts_pkey`, columns: [t.userId, t.purchaseId, t.id] }),
     ]),
-    creditQuarantine: table(`${prefix}credit_quarantine` as const, creditQuarantineColumns(userId()), (t) => [
-      primaryKey({ name: `${prefix}credit_quarantine_pkey`, columns: [t.userId, t.id] }),
+    creditQuarantine: table(`${prefix}credit_quarantine` as const, creditQuarantineColumns(), (t) => [
+      primaryKey({ name: `${prefix}credit_quarantine_pkey`, columns: [t.id] }),
+      index(`${prefix}credit_quarantine_open`)
+        .on(t.id)
+        .where(sql`resolved_at is null`),
     ]),
     creditCustomers: table(`${prefix}credit_customers` as const, creditCustomersColumns(userId()), (t) => [
       primaryKey({ name: `${prefix}credit_customers_pkey`, columns: [t.userId, t.provider, t.livemode] }),
@@ -84,16 +90,18 @@ function creditPurchasesColumns<U extends UserIdColumn>(userId: U) {
     unitPriceMinor: credits('unit_price_minor').notNull(),
     paidMinor: credits('paid_minor'),
     clawed: credits('clawed').notNull(),
+    withheld: credits('withheld').notNull(),
     absorbed: credits('absorbed').notNull(),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
     fulfilledAt: moment('fulfilled_at'),
     id: uuid('id').notNull(),
-    packageId: integer('package_id').notNull(),
+    packageId: integer('package_id'),
     quantity: integer('quantity').notNull(),
     livemode: boolean('livemode').notNull(),
     userId,
     creditType: text('credit_type').notNull(),
+    origin: text('origin').$type<PurchaseOrigin>().notNull(),
     packageName: text('package_name').notNull(),
     currency: text('currency').notNull(),
     status: text('status').$type<PurchaseStatus>().notNull(),
@@ -101,6 +109,7 @@ function creditPurchasesColumns<U extends UserIdColumn>(userId: U) {
     sessionId: text('session_id'),
     paymentId: text('payment_id'),
     chargeId: text('charge_id'),
+    invoiceId: text('invoice_id'),
   }
 }
 
@@ -126,15 +135,17 @@ function creditPaymentFactsColumns<U extends UserIdColumn>(userId: U) {
   }
 }
 
-function creditQuarantineColumns<U extends UserIdColumn>(userId: U) {
+function creditQuarantineColumns() {
   return {
     createdAt: moment('created_at').notNull(),
     resolvedAt: moment('resolved_at'),
     id: uuid('id').notNull(),
     purchaseId: uuid('purchase_id'),
-    userId,
+    userId: text('user_id'),
+    invoiceId: text('invoice_id'),
     reason: text('reason').notNull(),
     resolvedBy: text('resolved_by'),
+    resolution: text('resolution').$type<NonNullable<QuarantineEntry['resolution']>>(),
     details: jsonb('details').$type<QuarantineEntry['details']>().notNull(),
   }
 }
@@ -147,6 +158,5 @@ function creditCustomersColumns<U extends UserIdColumn>(userId: U) {
     userId,
     provider: text('provider').notNull(),
     customerId: text('customer_id').notNull(),
-    paymentMethodId: text('payment_method_id'),
   }
 }

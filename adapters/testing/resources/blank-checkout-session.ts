@@ -5,11 +5,12 @@ import { mergeMetadata, type StripeAccount } from '../stripe-account.js'
 export function blankSession(
   account: StripeAccount,
   params: Stripe.Checkout.SessionCreateParams,
-  currency: string,
+  currency: string | null,
 ): Stripe.Checkout.Session {
   const mode = account.livemode ? 'live' : 'test'
   const id = account.newId(`cs_${mode}`, 58)
   const uiMode = params.ui_mode ?? 'hosted_page'
+  const isSubscription = params.mode === 'subscription'
   const automaticTax = params.automatic_tax?.enabled ?? false
   return {
     id,
@@ -17,8 +18,8 @@ export function blankSession(
     ...notUsed(),
     allow_promotion_codes: params.allow_promotion_codes ?? null,
     allowed_payment_method_types: params.allowed_payment_method_types ?? null,
-    amount_subtotal: 0,
-    amount_total: 0,
+    amount_subtotal: params.mode === 'setup' ? null : 0,
+    amount_total: params.mode === 'setup' ? null : 0,
     automatic_tax: {
       enabled: automaticTax,
       liability: automaticTax ? { type: 'self' } : null,
@@ -32,7 +33,7 @@ export function blankSession(
     created: account.now(),
     currency,
     customer: null,
-    customer_creation: params.customer === undefined ? (params.customer_creation ?? 'if_required') : null,
+    customer_creation: params.customer === undefined ? customerCreation(params) : null,
     customer_details: null,
     customer_email: params.customer_email ?? null,
     discounts: [],
@@ -41,11 +42,12 @@ export function blankSession(
     livemode: account.livemode,
     locale: params.locale ?? null,
     metadata: mergeMetadata({}, params.metadata),
-    mode: 'payment',
+    mode: params.mode ?? 'payment',
     origin_context: params.origin_context ?? null,
     payment_intent: null,
     payment_method_types: params.allowed_payment_method_types ?? ['card', 'us_bank_account'],
-    payment_status: 'unpaid',
+    payment_method_collection: params.payment_method_collection ?? (isSubscription ? 'always' : 'if_required'),
+    payment_status: params.mode === 'setup' ? 'no_payment_required' : 'unpaid',
     ...(params.redirect_on_completion !== undefined && { redirect_on_completion: params.redirect_on_completion }),
     ...(params.return_url !== undefined && { return_url: params.return_url }),
     status: 'open',
@@ -55,6 +57,11 @@ export function blankSession(
     ui_mode: uiMode,
     url: uiMode === 'hosted_page' ? `${account.url}/c/pay/${id}` : null,
   } satisfies Stripe.Checkout.Session
+}
+
+/** A subscription always needs a customer. */
+function customerCreation({ mode, customer_creation: given }: Stripe.Checkout.SessionCreateParams) {
+  return mode === 'subscription' ? 'always' : (given ?? 'if_required')
 }
 
 /** What no session of this server uses. */
@@ -84,7 +91,6 @@ function notUsed() {
     },
     managed_payments: null,
     payment_link: null,
-    payment_method_collection: 'if_required',
     payment_method_configuration_details: null,
     payment_method_options: {},
     permissions: null,

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import type { ApiError } from '../api-error.js'
-import { invalidRequest, notImplemented } from '../api-error.js'
+import { invalidRequest } from '../api-error.js'
 import * as rule from '../parameters.js'
 import type { Rules } from '../parameters.js'
 
@@ -23,7 +23,10 @@ const lineItemRules: Rules<LineItem> = {
       tax_details: rule.ignored,
       unit_label: rule.text(12),
     }),
-    recurring: rule.unsupported,
+    recurring: rule.objectOf<Stripe.Checkout.SessionCreateParams.LineItem.PriceData.Recurring>({
+      interval: rule.required(rule.oneOf('day', 'month', 'week', 'year')),
+      interval_count: rule.integer(1),
+    }),
     tax_behavior: rule.oneOf('exclusive', 'inclusive', 'unspecified'),
     unit_amount: rule.amount,
     unit_amount_decimal: rule.unsupported,
@@ -45,6 +48,30 @@ const paymentIntentDataRules: Rules<Stripe.Checkout.SessionCreateParams.PaymentI
   statement_descriptor_suffix: rule.text(22),
   transfer_data: rule.unsupported,
   transfer_group: rule.ignored,
+}
+
+const subscriptionDataRules: Rules<Stripe.Checkout.SessionCreateParams.SubscriptionData> = {
+  application_fee_percent: rule.unsupported,
+  billing_cycle_anchor: rule.integer(0),
+  billing_cycle_anchor_config: rule.unsupported,
+  billing_mode: rule.ignored,
+  default_tax_rates: rule.unsupported,
+  description: rule.text(500),
+  invoice_settings: rule.ignored,
+  metadata: rule.metadata,
+  on_behalf_of: rule.unsupported,
+  pending_invoice_item_interval: rule.unsupported,
+  proration_behavior: rule.oneOf('create_prorations', 'none'),
+  transfer_data: rule.unsupported,
+  trial_end: rule.integer(0),
+  trial_period_days: rule.integer(1, 730),
+  trial_settings: rule.objectOf<Stripe.Checkout.SessionCreateParams.SubscriptionData.TrialSettings>({
+    end_behavior: rule.required(
+      rule.objectOf<Stripe.Checkout.SessionCreateParams.SubscriptionData.TrialSettings.EndBehavior>({
+        missing_payment_method: rule.required(rule.oneOf('cancel', 'create_invoice', 'pause')),
+      }),
+    ),
+  }),
 }
 
 /** Every parameter of `checkout.sessions.create`. `ignored` ones change only how Stripe's page looks. */
@@ -88,7 +115,7 @@ export const createRules: Rules<Create> = {
   optional_items: rule.unsupported,
   origin_context: rule.oneOf('mobile_app', 'web'),
   payment_intent_data: rule.objectOf(paymentIntentDataRules),
-  payment_method_collection: rule.ignored,
+  payment_method_collection: rule.oneOf('always', 'if_required'),
   payment_method_configuration: rule.ignored,
   payment_method_data: rule.ignored,
   payment_method_options: rule.ignored,
@@ -97,11 +124,15 @@ export const createRules: Rules<Create> = {
   redirect_on_completion: rule.oneOf('always', 'if_required', 'never'),
   return_url: rule.url,
   saved_payment_method_options: rule.ignored,
-  setup_intent_data: rule.unsupported,
+  setup_intent_data: rule.objectOf<Stripe.Checkout.SessionCreateParams.SetupIntentData>({
+    description: rule.text(1_000),
+    metadata: rule.metadata,
+    on_behalf_of: rule.unsupported,
+  }),
   shipping_address_collection: rule.unsupported,
   shipping_options: rule.unsupported,
   submit_type: rule.oneOf('auto', 'book', 'donate', 'pay', 'subscribe'),
-  subscription_data: rule.unsupported,
+  subscription_data: rule.objectOf(subscriptionDataRules),
   success_url: rule.url,
   tax_id_collection: rule.ignored,
   ui_mode: rule.oneOf('elements', 'embedded_page', 'form', 'hosted_page'),
@@ -116,10 +147,8 @@ export const createRules: Rules<Create> = {
  */
 export function checkCreate(params: Create, now: number): void {
   if (params.mode === undefined) throw rule.missing('mode')
-  if (params.mode !== 'payment') throw notImplemented(`checkout sessions in ${params.mode} mode`)
   checkUrls(params)
-  if (params.line_items === undefined || params.line_items.length === 0) throw rule.missing('line_items')
-  params.line_items.forEach(checkLineItem)
+  checkMode(params)
   if (params.customer !== undefined && params.customer_email !== undefined) {
     throw onlyOneOf('customer', 'customer_email')
   }
@@ -138,6 +167,37 @@ export function checkCreate(params: Create, now: number): void {
     const message = 'The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.'
     throw invalidRequest(message, 'expires_at')
   }
+}
+
+/** Some parameters belong to one mode. */
+function checkMode(params: Create): void {
+  const belongs = [
+    ['payment_intent_data', ['payment']],
+    ['subscription_data', ['subscription']],
+    ['setup_intent_data', ['setup']],
+    ['customer_creation', ['payment', 'setup']],
+    ['payment_method_collection', ['subscription']],
+    ['discounts', ['payment', 'subscription']],
+    ['allow_promotion_codes', ['payment', 'subscription']],
+    ['automatic_tax', ['payment', 'subscription']],
+  ] as const
+  const mode = String(params.mode)
+  for (const [name, modes] of belongs) {
+    if (params[name] !== undefined && !modes.some((allowed) => allowed === mode)) {
+      throw invalidRequest(`You can not pass \`${name}\` in \`${mode}\` mode.`, name)
+    }
+  }
+  if (mode === 'setup') {
+    if (params.line_items !== undefined) {
+      throw invalidRequest('You can not pass `line_items` in `setup` mode.', 'line_items')
+    }
+    if (params.currency === undefined && params.allowed_payment_method_types === undefined) {
+      throw rule.missing('currency')
+    }
+    return
+  }
+  if (params.line_items === undefined || params.line_items.length === 0) throw rule.missing('line_items')
+  params.line_items.forEach(checkLineItem)
 }
 
 function checkUrls(params: Create): void {

@@ -3,15 +3,17 @@ import { invalidRequest } from '../api-error.js'
 import { applyTotals, lineItem, type Reduction } from '../checkout-totals.js'
 import { expireSession } from '../checkout-actions.js'
 import { formatAmount, minimumCharge } from '../currencies.js'
-import { reference } from '../expand.js'
+import { partOf, reference } from '../expand.js'
 import { isCreatedIn, page } from '../lists.js'
 import * as rule from '../parameters.js'
 import { route, type Resource } from '../routes.js'
+import { createSetupIntent } from '../setup-intents.js'
 import { idOf, mergeMetadata, type StripeAccount } from '../stripe-account.js'
 import { blankSession } from './blank-checkout-session.js'
 import { checkCreate, createRules } from './checkout-session-rules.js'
 import { paymentMethodTypesRemoved } from './payment-intents.js'
 import { createPrice } from './prices.js'
+import { checkTogether } from './subscription-rules.js'
 
 type CreateParams = Stripe.Checkout.SessionCreateParams
 type LineItem = Stripe.Checkout.SessionCreateParams.LineItem
@@ -22,38 +24,56 @@ function createSession(account: StripeAccount, params: CreateParams): Stripe.Che
   checkCreate(params, account.now())
   const customer = params.customer === undefined ? null : account.customer(params.customer).id
   const discount = resolveDiscount(account, params.discounts?.[0])
-  const lineItems = makeLineItems(account, params.line_items ?? [])
-  const currency = lineItems[0]?.currency ?? ''
+  const lineItems = makeLineItems(account, params.line_items ?? [], params.mode === 'subscription')
+  const currency = lineItems[0]?.currency ?? params.currency ?? null
   const automaticTax = params.automatic_tax?.enabled ?? false
   const reduction: Reduction | undefined = discount && { coupon: discount.coupon }
-  const totals = applyTotals({ lineItems, reduction, taxPercent: automaticTax ? account.taxPercent : 0 })
-  if (totals.total > 0 && totals.total < minimumCharge(currency)) {
+  const hasTrial = isTrial(params.subscription_data)
+  const totals = applyTotals({ lineItems, reduction, taxPercent: automaticTax ? account.taxPercent : 0, hasTrial })
+  if (currency !== null && totals.total > 0 && totals.total < minimumCharge(currency)) {
     const least = formatAmount(minimumCharge(currency), currency)
     const message = `The Checkout Session's total amount due must add up to at least ${least} ${currency}`
     throw invalidRequest(message, 'line_items', 'amount_too_small')
   }
   const session = blankSession(account, params, currency)
   session.customer = customer
-  session.amount_subtotal = totals.subtotal
-  session.amount_total = totals.total
-  session.total_details = { amount_discount: totals.discount, amount_shipping: 0, amount_tax: totals.tax }
+  if (params.mode === 'setup') {
+    const { metadata, description = null } = params.setup_intent_data ?? {}
+    const setup = createSetupIntent(account, { customer, description, ...(metadata !== undefined && { metadata }) })
+    session.setup_intent = setup.id
+  } else {
+    session.amount_subtotal = totals.subtotal
+    session.amount_total = totals.total
+    session.total_details = { amount_discount: totals.discount, amount_shipping: 0, amount_tax: totals.tax }
+  }
   session.discounts = discount
     ? [{ coupon: discount.promotionCode === null ? discount.coupon.id : null, promotion_code: discount.promotionCode }]
     : []
   account.put('checkout.session', session)
-  account.checkouts.set(session.id, { lineItems, paymentIntentData: params.payment_intent_data ?? {}, automaticTax })
+  account.checkouts.set(session.id, {
+    lineItems,
+    paymentIntentData: params.payment_intent_data ?? {},
+    subscriptionData: params.subscription_data ?? {},
+    setupIntentData: params.setup_intent_data ?? {},
+    automaticTax,
+  })
   account.later(session.expires_at * 1_000 - account.now() * 1_000, () => {
     if (session.status === 'open') expireSession(account, session)
   })
   return session
 }
 
-function makeLineItems(account: StripeAccount, given: readonly LineItem[]): Stripe.LineItem[] {
+/** Whether nothing that recurs is due at once. */
+export function isTrial(data: Stripe.Checkout.SessionCreateParams.SubscriptionData = {}): boolean {
+  return data.trial_end !== undefined || data.trial_period_days !== undefined
+}
+
+function makeLineItems(account: StripeAccount, given: readonly LineItem[], recurs: boolean): Stripe.LineItem[] {
   const lines = given.map((line, index) => {
     const name = `line_items[${index}]`
     const price =
       line.price_data === undefined
-        ? existingPrice(account, line.price ?? '', name)
+        ? existingPrice(account, line.price ?? '', name, recurs)
         : inlinePrice(account, line.price_data)
     const product = account.find('product', idOf(price.product) ?? '')
     const item = lineItem(account, price, line.quantity ?? 1, product?.name ?? '')
@@ -63,15 +83,21 @@ function makeLineItems(account: StripeAccount, given: readonly LineItem[]): Stri
   if (new Set(lines.map((line) => line.currency)).size > 1) {
     throw invalidRequest('All prices on a Checkout Session must have the same currency.', 'line_items')
   }
+  const recurring = lines.flatMap(({ price }) => (price?.type === 'recurring' ? [price] : []))
+  if (recurs && recurring.length === 0) {
+    const message = 'You must provide at least one recurring price in `subscription` mode when using prices.'
+    throw invalidRequest(message, 'line_items')
+  }
+  checkTogether(recurring)
   return lines
 }
 
-function existingPrice(account: StripeAccount, id: string, name: string): Stripe.Price {
+function existingPrice(account: StripeAccount, id: string, name: string, recurs: boolean): Stripe.Price {
   const price = account.get('price', id, `${name}[price]`, 400)
   if (!price.active) {
     throw invalidRequest('The price specified is inactive. This field only accepts active prices.', `${name}[price]`)
   }
-  if (price.type === 'recurring') {
+  if (price.type === 'recurring' && !recurs) {
     const message =
       'You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only ' +
       'one-time prices.'
@@ -88,6 +114,7 @@ function inlinePrice(account: StripeAccount, data: PriceData): Stripe.Price {
     ...(data.product !== undefined && { product: data.product }),
     ...(data.product_data !== undefined && { product_data: { name: data.product_data.name } }),
     ...(data.tax_behavior !== undefined && { tax_behavior: data.tax_behavior }),
+    ...(data.recurring !== undefined && { recurring: data.recurring }),
   })
   price.active = false
   const product = account.find('product', idOf(price.product) ?? '')
@@ -200,10 +227,10 @@ export const checkoutSessions: Resource = {
     'checkout.session': {
       customer: reference('customer'),
       payment_intent: reference('payment_intent'),
-      // Always null until these kinds are built; callers expand them all the same.
-      invoice: { gives: 'invoice', make: (_account, session) => session['invoice'] },
-      setup_intent: { gives: 'setup_intent', make: (_account, session) => session['setup_intent'] },
-      subscription: { gives: 'subscription', make: (_account, session) => session['subscription'] },
+      invoice: reference('invoice'),
+      setup_intent: reference('setup_intent'),
+      subscription: reference('subscription'),
+      discounts: partOf('checkout.session.discount'),
       line_items: {
         gives: 'list:item',
         make: (account, session) => {
@@ -212,6 +239,7 @@ export const checkoutSessions: Resource = {
         },
       },
     },
-    item: { price: { gives: 'price', make: (_account, item) => item['price'] } },
+    'checkout.session.discount': { coupon: reference('coupon'), promotion_code: reference('promotion_code') },
+    item: { price: partOf('price') },
   },
 }

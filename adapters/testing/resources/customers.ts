@@ -1,8 +1,17 @@
 import type Stripe from 'stripe'
+import { cancelSubscription } from '../billing/subscription-end.js'
+import { hasEnded } from '../billing/subscription-cycle.js'
+import { partOf, reference } from '../expand.js'
 import { isCreatedIn, page } from '../lists.js'
 import * as rule from '../parameters.js'
+import {
+  attachedPaymentMethod,
+  attachPaymentMethod,
+  detachPaymentMethod,
+  usablePaymentMethod,
+} from '../payment-methods.js'
 import { route, type Resource } from '../routes.js'
-import { mergeMetadata, type StripeAccount } from '../stripe-account.js'
+import { idOf, mergeMetadata, type StripeAccount } from '../stripe-account.js'
 
 export function createCustomer(account: StripeAccount, params: Stripe.CustomerCreateParams): Stripe.Customer {
   const customer = {
@@ -27,11 +36,30 @@ export function createCustomer(account: StripeAccount, params: Stripe.CustomerCr
     preferred_locales: params.preferred_locales ?? [],
     shipping: null,
     tax_exempt: 'none',
-    test_clock: null,
+    test_clock: params.test_clock ?? null,
   } satisfies Stripe.Customer
   account.put('customer', customer)
-  account.emit('customer.created', customer)
-  return customer
+  return account.inTimeOf(customer.id, () => {
+    customer.created = account.now()
+    account.emit('customer.created', customer)
+    return customer
+  })
+}
+
+const invoiceSettings = rule.objectOf<Stripe.CustomerUpdateParams.InvoiceSettings>({
+  custom_fields: rule.ignored,
+  default_payment_method: rule.emptyable(rule.text()),
+  footer: rule.ignored,
+  rendering_options: rule.ignored,
+})
+
+/** Make an attached payment method the one that invoices are collected from. */
+function setDefault(account: StripeAccount, customer: Stripe.Customer, id: string | null | undefined): void {
+  if (id === undefined) return
+  customer.invoice_settings.default_payment_method =
+    id === null || id === ''
+      ? null
+      : attachedPaymentMethod(account, id, customer.id, 'invoice_settings[default_payment_method]').id
 }
 
 const create = route<Stripe.CustomerCreateParams>('POST /v1/customers', {
@@ -46,11 +74,11 @@ const create = route<Stripe.CustomerCreateParams>('POST /v1/customers', {
     expand: rule.expand,
     individual_name: rule.ignored,
     invoice_prefix: rule.ignored,
-    invoice_settings: rule.unsupported,
+    invoice_settings: invoiceSettings,
     metadata: rule.metadata,
     name: rule.text(256),
     next_invoice_sequence: rule.ignored,
-    payment_method: rule.unsupported,
+    payment_method: rule.text(),
     phone: rule.text(20),
     preferred_locales: rule.listOf(rule.text()),
     shipping: rule.ignored,
@@ -58,10 +86,20 @@ const create = route<Stripe.CustomerCreateParams>('POST /v1/customers', {
     tax: rule.ignored,
     tax_exempt: rule.ignored,
     tax_id_data: rule.ignored,
-    test_clock: rule.unsupported,
+    test_clock: rule.text(),
     validate: rule.boolean,
   },
-  handle: ({ account, params }) => createCustomer(account, params),
+  handle: ({ account, params }) => {
+    if (params.test_clock !== undefined) account.get('test_helpers.test_clock', params.test_clock, 'test_clock', 400)
+    const named = params.payment_method
+    const method = named === undefined ? undefined : usablePaymentMethod(account, named, null)
+    const customer = createCustomer(account, params)
+    if (method !== undefined) attachPaymentMethod(account, method, customer.id)
+    const chosen = params.invoice_settings?.default_payment_method
+    // The name of a test payment method stands for the one it was given by.
+    setDefault(account, customer, chosen !== undefined && chosen === named ? method?.id : chosen)
+    return customer
+  },
 })
 
 const retrieve = route<Stripe.CustomerRetrieveParams>('GET /v1/customers/:id', {
@@ -83,7 +121,7 @@ const update = route<Stripe.CustomerUpdateParams>('POST /v1/customers/:id', {
     expand: rule.expand,
     individual_name: rule.ignored,
     invoice_prefix: rule.ignored,
-    invoice_settings: rule.unsupported,
+    invoice_settings: invoiceSettings,
     metadata: rule.metadata,
     name: rule.emptyable(rule.text(256)),
     next_invoice_sequence: rule.ignored,
@@ -102,8 +140,9 @@ const update = route<Stripe.CustomerUpdateParams>('POST /v1/customers/:id', {
     if (params.email !== undefined) customer.email = params.email
     if (params.name !== undefined) customer.name = params.name
     if (params.phone !== undefined) customer.phone = params.phone
+    setDefault(account, customer, params.invoice_settings?.default_payment_method)
     customer.metadata = mergeMetadata(customer.metadata, params.metadata)
-    account.emit('customer.updated', customer)
+    account.inTimeOf(id, () => account.emit('customer.updated', customer))
     return customer
   },
 })
@@ -111,31 +150,46 @@ const update = route<Stripe.CustomerUpdateParams>('POST /v1/customers/:id', {
 const list = route<Stripe.CustomerListParams>('GET /v1/customers', {
   gives: 'customer',
   list: true,
-  parameters: { ...rule.listRules, created: rule.createdRange, email: rule.text(512), test_clock: rule.unsupported },
+  parameters: { ...rule.listRules, created: rule.createdRange, email: rule.text(512), test_clock: rule.text() },
   handle: ({ account, params }) => {
     const matching = account
       .all('customer')
       .filter((customer): customer is Stripe.Customer => customer.deleted !== true)
       .filter((customer) => params.email === undefined || customer.email === params.email)
+      .filter((customer) => params.test_clock === undefined || idOf(customer.test_clock) === params.test_clock)
       .filter((customer) => isCreatedIn(customer.created, params.created))
     return page(matching.reverse(), params, '/v1/customers')
   },
 })
 
-/** Deleted customers stay retrievable as `{ deleted: true }`. */
+/** Subscriptions end at once and payment methods are detached. The customer stays retrievable as `{ deleted: true }`. */
 const remove = route<Stripe.CustomerDeleteParams>('DELETE /v1/customers/:id', {
   gives: 'customer',
   parameters: {},
   handle: ({ account, id }) => {
     const customer = account.customer(id, 'id', 404)
     const deleted = { id, object: 'customer', deleted: true } satisfies Stripe.DeletedCustomer
-    account.put('customer', deleted)
-    account.emit('customer.deleted', customer)
+    account.inTimeOf(id, () => {
+      for (const subscription of account.all('subscription')) {
+        if (idOf(subscription.customer) === id && !hasEnded(subscription)) cancelSubscription(account, subscription)
+      }
+      for (const method of account.all('payment_method')) {
+        if (idOf(method.customer) === id) detachPaymentMethod(account, method)
+      }
+      account.put('customer', deleted)
+      account.emit('customer.deleted', customer)
+    })
     return deleted
   },
 })
 
 export const customers: Resource = {
   routes: [create, retrieve, update, list, remove],
-  expandable: {},
+  expandable: {
+    customer: {
+      invoice_settings: partOf('customer.invoice_settings'),
+      test_clock: reference('test_helpers.test_clock'),
+    },
+    'customer.invoice_settings': { default_payment_method: reference('payment_method') },
+  },
 }

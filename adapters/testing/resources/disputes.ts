@@ -14,6 +14,8 @@ export type DisputeStatus =
   | 'warning_closed'
   | 'needs_response'
   | 'under_review'
+  | 'appeal_needs_response'
+  | 'appeal_under_review'
   | 'won'
   | 'lost'
   | 'prevented'
@@ -97,7 +99,7 @@ export function setDisputeStatus(account: StripeAccount, dispute: Stripe.Dispute
 }
 
 function takesMoney(status: DisputeStatus): boolean {
-  return status === 'needs_response' || status === 'under_review' || status === 'lost'
+  return !['warning_needs_response', 'warning_under_review', 'warning_closed', 'won', 'prevented'].includes(status)
 }
 
 function moneyTaken(dispute: Stripe.Dispute): boolean {

@@ -1,112 +1,15 @@
 import type Stripe from 'stripe'
-import { ApiError, invalidRequest, refused } from '../api-error.js'
+import type { ApiError } from '../api-error.js'
+import { invalidRequest, refused } from '../api-error.js'
 import { minimumCharge } from '../currencies.js'
 import { reference } from '../expand.js'
 import { isCreatedIn, page } from '../lists.js'
+import { cancelPaymentIntent, confirmPaymentIntent, createPaymentIntent } from '../payment-intents.js'
+import { usablePaymentMethod } from '../payment-methods.js'
 import * as rule from '../parameters.js'
-import { attachBalanceTransaction, pay, type Payer } from '../payments.js'
 import { route, type RemovedParameter, type Resource } from '../routes.js'
-import { idOf, mergeMetadata, snapshot, type StripeAccount } from '../stripe-account.js'
-
-/** What a PaymentIntent starts from; the rest is what Stripe fills in. */
-interface NewPaymentIntent {
-  amount: number
-  currency: string
-  customer?: string | null
-  description?: string | null
-  metadata?: Stripe.MetadataParam
-  receiptEmail?: string | null
-  setupFutureUsage?: Stripe.PaymentIntent.SetupFutureUsage | null
-  statementDescriptor?: string | null
-  statementDescriptorSuffix?: string | null
-}
-
-export function createPaymentIntent(account: StripeAccount, given: NewPaymentIntent): Stripe.PaymentIntent {
-  const id = account.newId('pi')
-  const intent = {
-    id,
-    object: 'payment_intent',
-    allowed_payment_method_types: null,
-    amount: given.amount,
-    amount_capturable: 0,
-    amount_details: { tip: {} },
-    amount_received: 0,
-    application: null,
-    application_fee_amount: null,
-    automatic_payment_methods: { allow_redirects: 'always', enabled: true },
-    canceled_at: null,
-    cancellation_reason: null,
-    capture_method: 'automatic_async',
-    client_secret: `${id}_${account.newId('secret')}`,
-    confirmation_method: 'automatic',
-    created: account.now(),
-    currency: given.currency,
-    customer: given.customer ?? null,
-    customer_account: null,
-    description: given.description ?? null,
-    excluded_payment_method_types: null,
-    last_payment_error: null,
-    latest_charge: null,
-    livemode: account.livemode,
-    managed_payments: null,
-    metadata: mergeMetadata({}, given.metadata),
-    next_action: null,
-    on_behalf_of: null,
-    payment_method: null,
-    payment_method_configuration_details: null,
-    payment_method_options: {},
-    payment_method_types: ['card', 'us_bank_account'],
-    payment_record: null,
-    processing: null,
-    receipt_email: given.receiptEmail ?? null,
-    review: null,
-    setup_future_usage: given.setupFutureUsage ?? null,
-    shipping: null,
-    source: null,
-    statement_descriptor: given.statementDescriptor ?? null,
-    statement_descriptor_suffix: given.statementDescriptorSuffix ?? null,
-    status: 'requires_payment_method',
-    transfer_data: null,
-    transfer_group: null,
-  } satisfies Stripe.PaymentIntent
-  account.put('payment_intent', intent)
-  account.emit('payment_intent.created', intent)
-  return intent
-}
-
-/** Stop a payment that has not happened. */
-export function cancelPaymentIntent(
-  account: StripeAccount,
-  intent: Stripe.PaymentIntent,
-  reason: Stripe.PaymentIntent.CancellationReason | null,
-): void {
-  intent.status = 'canceled'
-  intent.canceled_at = account.now()
-  intent.cancellation_reason = reason
-  account.emit('payment_intent.canceled', intent)
-}
-
-/** Pay now. A decline is the call's answer (402) and is kept under the idempotency key. */
-function confirm(account: StripeAccount, intent: Stripe.PaymentIntent, payer: Payer): void {
-  const outcome = pay(account, intent, payer)
-  if (outcome.kind === 'declined') {
-    const { decline } = outcome
-    const body = {
-      type: 'card_error' as const,
-      code: decline.code,
-      decline_code: decline.declineCode,
-      advice_code: decline.adviceCode,
-      message: decline.message,
-      ...(intent.last_payment_error?.charge !== undefined && { charge: intent.last_payment_error.charge }),
-      payment_intent: snapshot(intent),
-    }
-    throw new ApiError(402, body, true)
-  }
-  if (outcome.kind === 'succeeded') {
-    const chargeId = idOf(intent.latest_charge)
-    if (chargeId !== null) attachBalanceTransaction(account, account.get('charge', chargeId))
-  }
-}
+import { searchPage } from '../search.js'
+import { idOf, mergeMetadata } from '../stripe-account.js'
 
 export const paymentMethodTypesRemoved: RemovedParameter = {
   name: 'payment_method_types',
@@ -172,7 +75,10 @@ const create = route<Stripe.PaymentIntentCreateParams>('POST /v1/payment_intents
     if (params.off_session !== undefined && params.confirm !== true) {
       throw invalidRequest('You cannot set `off_session` unless `confirm` is true.', 'off_session')
     }
+    if (params.off_session === true && params.setup_future_usage !== undefined) throw noSetupOffSession()
     if (params.confirm === true && params.payment_method === undefined) throw noPaymentMethod()
+    const method =
+      params.payment_method === undefined ? undefined : usablePaymentMethod(account, params.payment_method, customer)
     const intent = createPaymentIntent(account, {
       amount: params.amount,
       currency: params.currency,
@@ -183,12 +89,11 @@ const create = route<Stripe.PaymentIntentCreateParams>('POST /v1/payment_intents
       ...(params.setup_future_usage !== undefined && { setupFutureUsage: params.setup_future_usage }),
       ...(params.statement_descriptor !== undefined && { statementDescriptor: params.statement_descriptor }),
     })
-    if (params.payment_method !== undefined) {
-      intent.payment_method = params.payment_method
-      intent.status = 'requires_confirmation'
-    }
+    if (method === undefined) return intent
+    intent.payment_method = method.id
+    intent.status = 'requires_confirmation'
     if (params.confirm === true) {
-      confirm(account, intent, { paymentMethod: params.payment_method ?? '', offSession: params.off_session === true })
+      confirmPaymentIntent(account, intent, { paymentMethod: method, offSession: params.off_session === true })
     }
     return intent
   },
@@ -241,13 +146,17 @@ const update = route<Stripe.PaymentIntentUpdateParams>('POST /v1/payment_intents
     if (params.currency !== undefined) intent.currency = params.currency
     if (params.customer !== undefined) intent.customer = account.customer(params.customer).id
     if (params.description !== undefined) intent.description = params.description
-    if (params.payment_method !== undefined) intent.payment_method = params.payment_method
+    if (params.payment_method !== undefined) {
+      intent.payment_method = usablePaymentMethod(account, params.payment_method, idOf(intent.customer)).id
+      if (intent.status === 'requires_payment_method') intent.status = 'requires_confirmation'
+    }
+    if (params.receipt_email !== undefined) intent.receipt_email = params.receipt_email
     intent.metadata = mergeMetadata(intent.metadata, params.metadata)
     return intent
   },
 })
 
-const confirmRoute = route<Stripe.PaymentIntentConfirmParams>('POST /v1/payment_intents/:id/confirm', {
+const confirm = route<Stripe.PaymentIntentConfirmParams>('POST /v1/payment_intents/:id/confirm', {
   gives: 'payment_intent',
   removed: [paymentMethodTypesRemoved],
   parameters: { ...confirmationRules, amount_to_confirm: rule.unsupported },
@@ -256,9 +165,12 @@ const confirmRoute = route<Stripe.PaymentIntentConfirmParams>('POST /v1/payment_
     if (!['requires_payment_method', 'requires_confirmation', 'requires_action'].includes(intent.status)) {
       throw unexpectedState(intent, 'confirmed')
     }
-    const paymentMethod = params.payment_method ?? idOf(intent.payment_method)
-    if (paymentMethod === null) throw noPaymentMethod()
-    confirm(account, intent, { paymentMethod, offSession: params.off_session === true })
+    const methodId = params.payment_method ?? idOf(intent.payment_method)
+    if (methodId === null) throw noPaymentMethod()
+    if (params.off_session === true && intent.setup_future_usage !== null) throw noSetupOffSession()
+    if (params.setup_future_usage !== undefined) intent.setup_future_usage = params.setup_future_usage
+    const paymentMethod = usablePaymentMethod(account, methodId, idOf(intent.customer))
+    confirmPaymentIntent(account, intent, { paymentMethod, offSession: params.off_session === true })
     return intent
   },
 })
@@ -295,6 +207,27 @@ const list = route<Stripe.PaymentIntentListParams>('GET /v1/payment_intents', {
   },
 })
 
+const search = route<Stripe.PaymentIntentSearchParams>('GET /v1/payment_intents/search', {
+  gives: 'payment_intent',
+  list: true,
+  parameters: {
+    query: rule.required(rule.text()),
+    expand: rule.expand,
+    limit: rule.integer(1, 100),
+    page: rule.text(),
+  },
+  handle: ({ account, params }) => {
+    return searchPage(account.all('payment_intent').reverse(), params, '/v1/payment_intents/search')
+  },
+})
+
+function noSetupOffSession(): ApiError {
+  const message =
+    'You cannot confirm with the `off_session` parameter when `setup_future_usage` is also set on the PaymentIntent ' +
+    'because you cannot set up future usages when processing payments off-session.'
+  return invalidRequest(message, 'off_session')
+}
+
 function unexpectedState(intent: Stripe.PaymentIntent, action: string): ApiError {
   const message = `This PaymentIntent could not be ${action} because it has a status of ${intent.status}.`
   return refused(message, 'payment_intent_unexpected_state')
@@ -308,6 +241,12 @@ function noPaymentMethod(): ApiError {
 }
 
 export const paymentIntents: Resource = {
-  routes: [create, retrieve, update, confirmRoute, cancel, list],
-  expandable: { payment_intent: { customer: reference('customer'), latest_charge: reference('charge') } },
+  routes: [create, retrieve, update, confirm, cancel, list, search],
+  expandable: {
+    payment_intent: {
+      customer: reference('customer'),
+      latest_charge: reference('charge'),
+      payment_method: reference('payment_method'),
+    },
+  },
 }

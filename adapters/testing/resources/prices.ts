@@ -55,8 +55,8 @@ function recurringOf(given: Stripe.PriceCreateParams.Recurring): Stripe.Price.Re
 }
 
 /** On the wire a decimal is a text; the SDK makes its `Decimal` of it, so the type is the SDK's. */
-function decimalOnTheWire(amount: number): Stripe.Price['unit_amount_decimal'] {
-  return String(amount) as unknown as Stripe.Price['unit_amount_decimal']
+export function decimalOnTheWire(amount: number): Stripe.Decimal {
+  return String(amount) as unknown as Stripe.Decimal
 }
 
 function takeLookupKey(account: StripeAccount, key: string, transfer: boolean): void {
@@ -149,7 +149,11 @@ const list = route<Stripe.PriceListParams>('GET /v1/prices', {
     currency: rule.currency,
     lookup_keys: rule.listOf(rule.text(), 10),
     product: rule.text(),
-    recurring: rule.unsupported,
+    recurring: rule.objectOf<Stripe.PriceListParams.Recurring>({
+      interval: rule.oneOf('day', 'month', 'week', 'year'),
+      meter: rule.unsupported,
+      usage_type: rule.oneOf('licensed', 'metered'),
+    }),
     type: rule.oneOf('one_time', 'recurring'),
   },
   handle: ({ account, params }) => {
@@ -161,6 +165,8 @@ const list = route<Stripe.PriceListParams>('GET /v1/prices', {
           (params.currency === undefined || price.currency === params.currency) &&
           (params.product === undefined || price.product === params.product) &&
           (params.type === undefined || price.type === params.type) &&
+          (params.recurring?.interval === undefined || price.recurring?.interval === params.recurring.interval) &&
+          (params.recurring?.usage_type === undefined || price.recurring?.usage_type === params.recurring.usage_type) &&
           (params.lookup_keys === undefined || params.lookup_keys.includes(price.lookup_key ?? '')) &&
           isCreatedIn(price.created, params.created),
       )

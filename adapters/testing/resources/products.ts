@@ -50,7 +50,10 @@ const create = route<Stripe.ProductCreateParams>('POST /v1/products', {
       currency_options: rule.unsupported,
       custom_unit_amount: rule.unsupported,
       metadata: rule.metadata,
-      recurring: rule.unsupported,
+      recurring: rule.objectOf<Stripe.ProductCreateParams.DefaultPriceData.Recurring>({
+        interval: rule.required(rule.oneOf('day', 'month', 'week', 'year')),
+        interval_count: rule.integer(1),
+      }),
       tax_behavior: rule.oneOf('exclusive', 'inclusive', 'unspecified'),
       unit_amount: rule.amount,
       unit_amount_decimal: rule.unsupported,
@@ -73,12 +76,13 @@ const create = route<Stripe.ProductCreateParams>('POST /v1/products', {
   handle: ({ account, params }) => {
     const product = createProduct(account, params)
     if (params.default_price_data !== undefined) {
-      const { currency, unit_amount, metadata } = params.default_price_data
+      const { currency, unit_amount, metadata, recurring } = params.default_price_data
       const price = createPrice(account, {
         currency,
         product: product.id,
         ...(unit_amount !== undefined && { unit_amount }),
         ...(metadata !== undefined && { metadata }),
+        ...(recurring !== undefined && { recurring }),
       })
       product.default_price = price.id
     }

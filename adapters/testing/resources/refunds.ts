@@ -34,7 +34,7 @@ interface NewRefund {
 export function createRefund(account: StripeAccount, given: NewRefund): Stripe.Refund {
   const { charge } = given
   const amount = refundableAmount(account, charge, given.amount)
-  const behaviour = testPaymentMethod(account.paidWith.get(charge.id) ?? '').refunds
+  const behaviour = testPaymentMethod(account.behaviours.get(charge.id) ?? '').refunds
   const status = given.status ?? (behaviour === 'pending_then_succeeds' ? 'pending' : 'succeeded')
   const refund: Stripe.Refund = {
     id: account.newId('re'),

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { CreditServiceOptions } from '../../../src/credit-service-options.js'
 import { EVENT_KINDS } from '../../../src/ledger/event.js'
 import { addCredits } from '../../../src/ledger/add.js'
-import type { Purchase } from '../../../src/ledger/purchase.js'
 import {
+  accountStateOf,
   adding,
   addition,
   type Bench,
@@ -19,6 +19,16 @@ import {
   stoppedClock,
   times,
 } from './bench.js'
+import {
+  customerOf,
+  purchaseOf,
+  quarantineOf,
+  subscriptionOf,
+  topupOf,
+  writePurchases,
+  writeQuarantine,
+  writeTopup,
+} from './records.js'
 
 const OPTIONS: CreditServiceOptions = {
   plans: { pro: { grants: [{ creditType: 'scraping', amount: 10, every: 'month' }] } },
@@ -165,29 +175,73 @@ export function testAnonymity(bench: Bench): void {
     })
 
     it("keeps the payments' own ids, so that money going back still finds its purchase", async () => {
-      const [userId, at] = [await bench.newUser(), new Date('2026-03-10T12:00:00Z')]
+      const userId = await bench.newUser()
       const [sessionId, paymentId] = [`cs_${uuidv4()}`, `pi_${uuidv4()}`]
-      const purchase: Purchase = {
-        ...{
-          id: uuidv7(),
-          userId,
-          creditType: 'calling',
-          packageId: 7,
-          packageName: 'Small',
-          quantity: 1,
-          credits: 100,
-        },
-        ...{ unitPriceMinor: 999, currency: 'usd', status: 'fulfilled', provider: 'stripe', livemode: true },
-        ...{ sessionId, paymentId, chargeId: 'ch_1', paidMinor: 999, clawed: 0, absorbed: 0 },
-        ...{ createdAt: at, updatedAt: at, fulfilledAt: at },
-      }
-      await run(bench.store, newCommand([], { userId, purchases: [purchase] }), () => {
-        return { result: null, main: null, accounts: [], purchases: [purchase] }
+      const purchase = purchaseOf(userId, {
+        status: 'fulfilled',
+        sessionId,
+        paymentId,
+        chargeId: 'ch_1',
+        paidMinor: 999,
       })
+      await writePurchases(bench.store, [purchase])
       expect(await bench.store.anonymizeUser(userId, nameFor(userId))).toEqual({ accounts: 0, purchases: 1 })
       const forgotten = { ...purchase, userId: nameFor(userId) }
       for (const reference of [{ sessionId }, { paymentId }, { id: purchase.id }])
         expect(await bench.store.findPurchase(reference)).toEqual(forgotten)
+    })
+
+    it('leaves the quarantine no word about them, and nobody to ask', async () => {
+      const userId = await bench.newUser()
+      const resolved = {
+        resolvedAt: new Date('2026-03-11T12:00:00Z'),
+        resolvedBy: SECRET,
+        resolution: 'granted' as const,
+      }
+      const own = [quarantineOf({ userId, details: { name: SECRET } }), quarantineOf({ userId, ...resolved })]
+      const others = [quarantineOf(), quarantineOf({ userId: `${userId}1` })]
+      await writeQuarantine(bench.store, ...own, ...others)
+      await bench.store.anonymizeUser(userId, nameFor(userId))
+      for (const entry of own) {
+        const silent = { ...entry, userId: nameFor(userId), details: {}, resolvedBy: null }
+        expect(await bench.store.findQuarantine(entry.id)).toEqual(silent)
+      }
+      for (const entry of others) expect(await bench.store.findQuarantine(entry.id)).toEqual(entry)
+    })
+
+    it("keeps their customers and subscriptions at the provider's, as those of their new name", async () => {
+      const [userId, other] = [await bench.newUser(), await bench.newUser()]
+      const [customer, subscription] = [customerOf(userId), subscriptionOf(userId)]
+      const untouched = customerOf(other)
+      await bench.store.saveSubscription(subscription)
+      for (const each of [customer, untouched]) await bench.store.saveCustomer(each, null)
+      await bench.store.anonymizeUser(userId, nameFor(userId))
+      const renamed = { userId: nameFor(userId) }
+      expect(await bench.store.findCustomer(customer)).toEqual(replaces() ? null : customer)
+      expect(await bench.store.findCustomer({ ...customer, ...renamed })).toEqual({ ...customer, ...renamed })
+      expect(await bench.store.listSubscriptions(renamed.userId)).toEqual([{ ...subscription, ...renamed }])
+      expect(await bench.store.findCustomer(untouched)).toEqual(untouched)
+    })
+
+    it('never charges them again: automatic top-ups are off, and nothing asks for one', async () => {
+      const [userId, other] = [await bench.newUser(), await bench.newUser()]
+      const due = { topupThreshold: 20, topupDue: true }
+      const open = { openPurchaseId: uuidv7(), openSince: new Date('2026-03-10T12:00:00Z'), recoveryUrl: SECRET }
+      const calling = topupOf({ userId, creditType: 'calling' })
+      const scraping = topupOf({ userId, creditType: 'scraping' }, { ...open, status: 'action_required' })
+      const untouched = topupOf({ userId: other, creditType: 'calling' })
+      for (const topup of [calling, scraping, untouched]) await writeTopup(bench.store, topup, due)
+      await bench.store.anonymizeUser(userId, nameFor(userId))
+      const silent = { userId: nameFor(userId), status: 'off', recoveryUrl: null }
+      // A payment that is under way may still arrive.
+      expect(await bench.store.listTopups(nameFor(userId))).toEqual([
+        { ...calling, ...silent },
+        { ...scraping, ...silent },
+      ])
+      const now = stoppedClock().now()
+      const { account } = await accountStateOf(bench.store, { ...calling, userId: nameFor(userId) }, { now })
+      expect(account).toMatchObject({ topupThreshold: null, topupDue: false })
+      expect(await bench.store.listTopups(other)).toEqual([untouched])
     })
 
     it('keeps the keys of our own used, so that nothing of theirs happens twice', async () => {

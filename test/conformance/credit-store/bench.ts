@@ -213,6 +213,7 @@ export function changesOf(account: Account): AccountChanges {
     holds: [],
     schedules: [],
     limitCounts: [],
+    topup: null,
     events: [],
   }
 }

@@ -50,6 +50,8 @@ export function testDue(bench: Bench): void {
     rolloverMax: null,
     source: 'promotional',
     priority: 0,
+    trialAmount: 0,
+    graceSeconds: 0,
   }
 
   describe('what is due', () => {

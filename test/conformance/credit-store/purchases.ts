@@ -1,48 +1,27 @@
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
 import { describe, expect, it } from 'vitest'
 import type { PaymentFact, Purchase } from '../../../src/ledger/purchase.js'
-import { type Bench, newCommand, outcomes, run, times } from './bench.js'
+import type { CreditStore } from '../../../src/ports/store.js'
+import { type Bench, newCommand, outcomes, run, stateOf, times } from './bench.js'
+import { purchaseOf, writePurchases } from './records.js'
 
 export function testPurchases(bench: Bench): void {
   const at = new Date('2026-03-10T12:00:00.123Z')
 
-  async function newPurchase(change: Partial<Purchase> = {}): Promise<Purchase> {
-    return {
-      id: uuidv7(),
-      userId: await bench.newUser(),
-      creditType: 'calling',
-      packageId: 7,
-      packageName: `Größe "S" 😀 '; --`,
-      quantity: 3,
-      credits: Number.MAX_SAFE_INTEGER,
-      unitPriceMinor: 999,
-      currency: 'eur',
-      status: 'pending',
-      provider: 'stripe',
-      livemode: true,
-      sessionId: null,
-      paymentId: null,
-      chargeId: null,
-      paidMinor: null,
-      clawed: 0,
-      absorbed: 0,
-      createdAt: at,
-      updatedAt: at,
-      fulfilledAt: null,
-      ...change,
-    }
-  }
+  const newPurchase = async (change: Partial<Purchase> = {}) => purchaseOf(await bench.newUser(), change)
 
-  /** Write purchases and facts, whole rows, under the purchases' locks. */
-  async function write(purchases: Purchase[], facts: PaymentFact[] = []): Promise<void> {
-    const [first] = purchases
-    const command = newCommand([], { userId: first?.userId ?? '', purchases })
-    await run(bench.store, command, () => ({ result: null, main: null, accounts: [], purchases, facts }))
-  }
+  const write = (purchases: Purchase[], facts: PaymentFact[] = []) => writePurchases(bench.store, purchases, facts)
 
   describe('purchases', () => {
     it('are found by their id with every field they were written with', async () => {
-      const purchase = await newPurchase({ sessionId: null, chargeId: 'ch_1', paidMinor: 2997, absorbed: 1, clawed: 2 })
+      const purchase = await newPurchase({
+        packageName: `Größe "S" 😀 '; --`,
+        quantity: 3,
+        credits: Number.MAX_SAFE_INTEGER,
+        chargeId: 'ch_1',
+        paidMinor: 2997,
+        ...{ clawed: 5, withheld: 2, absorbed: 1 },
+      })
       await write([purchase])
       expect(await bench.store.findPurchase({ id: purchase.id })).toEqual(purchase)
       expect(await bench.store.findPurchase({ id: uuidv7() })).toBeNull()
@@ -60,6 +39,14 @@ export function testPurchases(bench: Bench): void {
       await write([paid])
       for (const reference of [{ id: purchase.id }, { sessionId }, { paymentId }]) {
         expect(await bench.store.findPurchase(reference)).toEqual(paid)
+      }
+    })
+
+    it('are written without a package, by whatever brought them about', async () => {
+      for (const origin of ['checkout', 'topup', 'invoice'] as const) {
+        const purchase = await newPurchase({ origin, packageId: origin === 'invoice' ? null : 7 })
+        await write([purchase])
+        expect(await bench.store.findPurchase({ id: purchase.id })).toEqual(purchase)
       }
     })
 
@@ -98,6 +85,36 @@ export function testPurchases(bench: Bench): void {
         ])
         return { result: null, main: null, accounts: [] }
       })
+    })
+
+    it('are handed over in order of id, whatever the order in which they were named', async () => {
+      const userId = await bench.newUser()
+      const purchases = times(4, () => purchaseOf(userId))
+      await write(purchases)
+      const ids = purchases.map(({ id }) => id).sort()
+      for (const named of [purchases, [...purchases].reverse()]) {
+        const state = await stateOf(bench.store, newCommand([], { userId, purchases: named }))
+        expect(state.purchases.map(({ purchase }) => purchase.id)).toEqual(ids)
+      }
+    })
+
+    it('know money that went back by every status there is, a fact of each purchase by the same id', async () => {
+      const userId = await bench.newUser()
+      const purchases = [purchaseOf(userId), purchaseOf(userId)]
+      const facts = purchases.flatMap(({ id: purchaseId }, index) =>
+        STATUSES.map((status, place): PaymentFact => {
+          const kind = place < 4 ? 'refund' : 'dispute'
+          const base = { userId, purchaseId, paymentId: 'pi_1', currency: 'eur', updatedAt: at }
+          return { ...base, id: `${kind}_${place}`, kind, status, amountMinor: 100 * index + place }
+        }),
+      )
+      await write(purchases, facts)
+      const state = await stateOf(bench.store, newCommand([], { userId, purchases }))
+      expect(state.purchases.map((found) => found.facts)).toEqual(
+        [...purchases]
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .map(({ id }) => facts.filter(({ purchaseId }) => purchaseId === id).sort((a, b) => (a.id < b.id ? -1 : 1))),
+      )
     })
 
     it('that do not exist are not handed over', async () => {
@@ -157,6 +174,46 @@ export function testPurchases(bench: Bench): void {
     })
   })
 
+  describe('purchases for sweeps', () => {
+    /** All of a query's purchases, page by page. */
+    async function listAll(query: ListQuery, limit: number): Promise<Purchase[]> {
+      const found: Purchase[] = []
+      for (let after: string | null = null; ;) {
+        const page: Purchase[] = await bench.store.listPurchases({ ...query, limit, after })
+        expect(page.length).toBeLessThanOrEqual(limit)
+        for (const { id } of page) expect(id > (after ?? '')).toBe(true)
+        found.push(...page)
+        after = page.at(-1)?.id ?? null
+        if (page.length < limit) return found
+      }
+    }
+
+    it('are those of the statuses that were created in the half-open range, in order of id', async () => {
+      // A time of its own: other purchases are there, too.
+      const start = Math.floor(Math.random() * Date.parse('2020-01-01'))
+      const time = (ms: number) => new Date(start + ms)
+      const all: Purchase[] = []
+      for (const status of ['pending', 'processing', 'fulfilled', 'expired'] as const)
+        for (const ms of [-1, 0, 500, 999, 1000]) all.push(await newPurchase({ status, createdAt: time(ms) }))
+      for (const purchase of all) await write([purchase])
+      const range = { from: time(0), to: time(1000) }
+      for (const statuses of [['pending', 'processing'], ['pending'], ['fulfilled', 'pending'], []] as const) {
+        const expected = all
+          .filter(({ status, createdAt }) => statuses.some((one) => one === status) && inRange(createdAt, range))
+          .map(({ id }) => id)
+          .sort()
+        expect(expected).toHaveLength(3 * statuses.length)
+        for (const limit of [1, 4, 100]) {
+          const found = await listAll({ statuses, ...range }, limit)
+          expect(found.map(({ id }) => id)).toEqual(expected)
+        }
+      }
+      expect(await bench.store.listPurchases({ statuses: ['expired'], ...range, limit: 1, after: null })).toEqual([
+        all.filter(({ status, createdAt }) => status === 'expired' && inRange(createdAt, range))[0],
+      ])
+    })
+  })
+
   describe('the audit of provider events', () => {
     it('takes an event any number of times', async () => {
       const event = { id: `evt_${uuidv4()}`, provider: 'stripe', type: 'refund.created', livemode: false, created: at }
@@ -166,3 +223,14 @@ export function testPurchases(bench: Bench): void {
     })
   })
 }
+
+type ListQuery = Omit<Parameters<CreditStore['listPurchases']>[0], 'limit' | 'after'>
+
+function inRange(time: Date, { from, to }: { from: Date; to: Date }): boolean {
+  return time >= from && time < to
+}
+
+const STATUSES = [
+  ...(['pending', 'succeeded', 'failed', 'waived'] as const),
+  ...(['inquiry', 'open', 'won', 'lost', 'prevented'] as const),
+]

@@ -24,6 +24,8 @@ const DAILY: PlanGrant = {
   rolloverMax: 0,
   source: 'promotional',
   priority: 0,
+  trialAmount: 0,
+  graceSeconds: 0,
 }
 
 export function testSchedules(bench: Bench): void {

@@ -1,0 +1,103 @@
+import * as z from 'zod'
+import { rememberCustomer } from './customers.js'
+import type { UserId } from './credit-inputs.js'
+import { CheckoutNotPaidError, InvalidInputError, QuarantineNotFoundError } from './errors.js'
+import { paymentState, settlePayment } from './fulfillments.js'
+import * as inputs from './inputs.js'
+import { settleInvoice } from './invoices.js'
+import type { QuarantineEntry } from './ledger/purchase.js'
+import { saveEntry } from './quarantine-entries.js'
+import type { Till } from './till.js'
+
+export type { QuarantineEntry }
+
+export interface ListQuarantineInput {
+  /** Also those that somebody has resolved. Default false. */
+  includeResolved?: boolean | undefined
+  /** 1–200, default 50. */
+  limit?: number | undefined
+  /** Continue after the entry with this id. */
+  after?: string | null | undefined
+}
+
+export const listQuarantineInput = z.object({
+  includeResolved: z.boolean().default(false),
+  limit: z.number().int().min(1).max(200).default(50),
+  after: inputs.rowId.nullish(),
+})
+
+export interface ReleaseQuarantineInput {
+  quarantineId: string
+  /**
+   * `grant`: the buyer gets what was sold although the payment does not match. `dismiss`: nothing more happens; for
+   * payments that were given back. Default `grant`.
+   */
+  action?: 'grant' | 'dismiss' | undefined
+  /** Whose payment it is, where nobody knew. Remembered for the customer's next ones. */
+  userId?: UserId | undefined
+  /** Who decided. */
+  actor?: string | null | undefined
+}
+
+export const releaseQuarantineInput = z.object({
+  quarantineId: inputs.rowId,
+  action: z.enum(['grant', 'dismiss']).default('grant'),
+  userId: inputs.userId.optional(),
+  actor: inputs.optional(inputs.identifier),
+})
+
+/** In a fixed order, which is not that of time. */
+export async function listQuarantine(till: Till, given: ListQuarantineInput): Promise<QuarantineEntry[]> {
+  const { includeResolved, limit, after = null } = inputs.parseInput(listQuarantineInput, given)
+  return till.store.listQuarantine({ open: !includeResolved, limit, after })
+}
+
+/** Let a person decide about a payment. Deciding it again the same way changes nothing. */
+export async function releaseQuarantine(till: Till, given: ReleaseQuarantineInput): Promise<QuarantineEntry> {
+  const { quarantineId, action, userId, actor } = inputs.parseInput(releaseQuarantineInput, given)
+  const entry = await till.store.findQuarantine(quarantineId)
+  if (entry === null) throw new QuarantineNotFoundError()
+  const resolution = action === 'grant' ? 'granted' : 'dismissed'
+  if (entry.resolution !== null && entry.resolution !== resolution) {
+    throw new InvalidInputError([{ path: 'action', message: `the payment was ${entry.resolution} before` }])
+  }
+  if (entry.resolution === null) {
+    if (action === 'grant') await grant(till, entry, userId)
+    await saveEntry(till, { ...entry, resolvedAt: till.clock(), resolvedBy: actor, resolution })
+  }
+  return (await till.store.findQuarantine(quarantineId)) ?? entry
+}
+
+async function grant(till: Till, entry: QuarantineEntry, userId: UserId | undefined): Promise<void> {
+  if (entry.purchaseId !== null) return grantPurchase(till, entry.purchaseId)
+  if (entry.invoiceId !== null) return grantInvoice(till, entry.invoiceId, userId)
+  const message = 'nothing is known of what was sold: add the credits by hand, then dismiss it'
+  throw new InvalidInputError([{ path: 'action', message }])
+}
+
+async function grantPurchase(till: Till, purchaseId: string): Promise<void> {
+  const { store, provider } = till
+  const purchase = await store.findPurchase({ id: purchaseId })
+  if (purchase === null) throw new QuarantineNotFoundError()
+  const checkout = purchase.sessionId === null ? null : await provider.getCheckout(purchase.sessionId)
+  const payment =
+    purchase.paymentId === null || checkout !== null ? null : await provider.getPayment(purchase.paymentId)
+  const state = checkout ?? (payment === null ? null : paymentState(payment))
+  if (state === null) throw new CheckoutNotPaidError('The payment provider does not know the payment any more')
+  const settled = await settlePayment(till, purchase, { failed: false, ...state }, { released: { by: null } })
+  if (settled?.status !== 'fulfilled' && settled?.status !== 'refunded') {
+    throw new CheckoutNotPaidError('Nothing was paid, so there is nothing to grant')
+  }
+}
+
+async function grantInvoice(till: Till, invoiceId: string, given: UserId | undefined): Promise<void> {
+  const invoice = await till.provider.getInvoice(invoiceId)
+  if (invoice?.status !== 'paid')
+    throw new CheckoutNotPaidError('The invoice is not paid, so there is nothing to grant')
+  if (given === undefined) {
+    throw new InvalidInputError([{ path: 'userId', message: 'must say whose payment it is' }])
+  }
+  const userId = inputs.canonicalUserId(given, till.store.userIdType)
+  if (invoice.customerId !== null) await rememberCustomer(till, { userId, customerId: invoice.customerId })
+  await settleInvoice(till, { ...invoice, userId })
+}

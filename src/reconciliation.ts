@@ -1,0 +1,303 @@
+import * as z from 'zod'
+import { isCreditError } from './errors.js'
+import { fulfillCheckout } from './fulfillments.js'
+import { parseInput } from './inputs.js'
+import { missingLines, settleInvoice } from './invoices.js'
+import { clawbackTarget, type Purchase } from './ledger/purchase.js'
+import { processPaymentEvent } from './payments.js'
+import type { Checkout, Payment, TimeRange } from './ports/payments.js'
+import { purchasesOf, settlePaymentReversals, toldFacts } from './reversals.js'
+import type { Till } from './till.js'
+import { settleTopupPayment } from './topups.js'
+
+export interface ReconcileInput {
+  /** What the provider made in this time, half-open. */
+  from: Date
+  to: Date
+  /** Repair what the provider's word decides. Default false: only say what is wrong. */
+  apply?: boolean | undefined
+  /** Told after each hundred objects, and at the end of each pass. */
+  onProgress?: ((progress: ReconcileProgress) => void) | undefined
+}
+
+export interface ReconcileProgress {
+  pass: keyof ReconcileReport['checked']
+  checked: number
+}
+
+/**
+ * `paid_not_granted`: money came, credits did not. `granted_not_paid`: credits came, money did not; never repaired, a person
+ * has to look. `under_clawed`, `over_clawed`: money went back, and too few or too many credits with it. `quarantined`: waits
+ * for a person. `unknown_purchase`: paid for a purchase of ours that is not in this database.
+ */
+export type FindingKind =
+  'paid_not_granted' | 'granted_not_paid' | 'under_clawed' | 'over_clawed' | 'quarantined' | 'unknown_purchase'
+
+export interface Finding {
+  kind: FindingKind
+  /** The provider's id of what it is about. */
+  reference: string
+  userId: string | null
+  purchaseId: string | null
+  /** Credits that are missing or too many; null: not known. */
+  credits: number | null
+  /** It is right now. */
+  repaired: boolean
+}
+
+export interface ReconcileReport {
+  /** How many objects were looked at. */
+  checked: {
+    events: number
+    checkouts: number
+    payments: number
+    invoices: number
+    reversals: number
+    purchases: number
+  }
+  /** What is not as it should be, each thing once. */
+  findings: Finding[]
+  /** Paid objects of other apps on the same account: how many, and the first hundred. */
+  foreign: { count: number; examples: string[] }
+  /** Nothing is wrong, or everything that was has been repaired. */
+  isClean: boolean
+}
+
+const reconcileInput = z
+  .object({
+    from: z.date(),
+    to: z.date(),
+    apply: z.boolean().default(false),
+    onProgress: z.custom<(progress: ReconcileProgress) => void>((value) => typeof value === 'function').optional(),
+  })
+  .refine(({ from, to }) => from < to, { path: ['to'], message: 'must be after from' })
+
+const DAY_MS = 86_400_000
+
+/** A session lives so long before it is paid. */
+const SESSION_MS = 25 * 3_600_000
+
+/** A delayed payment takes so long to arrive. */
+const SETTLING_MS = 15 * DAY_MS
+
+const PAGE = 100
+const MAX_EXAMPLES = 100
+
+/** Compare what the provider has on record with the ledger, day by day, so that any number of objects fits. */
+export async function reconcile(till: Till, given: ReconcileInput): Promise<ReconcileReport> {
+  const { from, to, apply, onProgress } = parseInput(reconcileInput, given)
+  const run = new Reconciliation(till, apply, onProgress ?? (() => undefined))
+  const begin = new Date(from.getTime() - SESSION_MS)
+  for (const range of days({ from: begin, to })) {
+    await run.sales(range)
+    await run.granted(range)
+  }
+  for (const range of days({ from, to })) {
+    await run.invoices(range)
+    await run.reversals(range)
+  }
+  await run.unsettled({ from: new Date(from.getTime() - SETTLING_MS), to })
+  // Last, so that what they would have repaired has been reported.
+  await run.events({ from, to })
+  return run.report()
+}
+
+function* days({ from, to }: TimeRange): Generator<TimeRange> {
+  for (let at = from.getTime(); at < to.getTime(); at += DAY_MS) {
+    yield { from: new Date(at), to: new Date(Math.min(at + DAY_MS, to.getTime())) }
+  }
+}
+
+/** One run: what it has found so far. */
+class Reconciliation {
+  readonly #till: Till
+  readonly #apply: boolean
+  readonly #onProgress: (progress: ReconcileProgress) => void
+  readonly #checked = { events: 0, checkouts: 0, payments: 0, invoices: 0, reversals: 0, purchases: 0 }
+  readonly #findings = new Map<string, Finding>()
+  readonly #foreign = { count: 0, examples: [] as string[] }
+  /** Purchases of the day that the provider says are paid. */
+  #paid = new Set<string>()
+
+  constructor(till: Till, apply: boolean, onProgress: (progress: ReconcileProgress) => void) {
+    this.#till = till
+    this.#apply = apply
+    this.#onProgress = onProgress
+  }
+
+  report(): ReconcileReport {
+    const findings = [...this.#findings.values()]
+    return {
+      checked: this.#checked,
+      findings,
+      foreign: this.#foreign,
+      isClean: findings.every(({ repaired }) => repaired),
+    }
+  }
+
+  /** Events that never arrived are handled as if they arrived now. */
+  async events(range: TimeRange): Promise<void> {
+    for await (const event of this.#each('events', this.#till.provider.records.undeliveredEvents(range))) {
+      if (this.#apply) await this.#tolerant(event.eventId, () => processPaymentEvent(this.#till, event))
+    }
+  }
+
+  /** Finished checkouts and payments: is everything that was paid granted? */
+  async sales(range: TimeRange): Promise<void> {
+    this.#paid = new Set()
+    const { records } = this.#till.provider
+    for await (const checkout of this.#each('checkouts', records.checkouts(range))) {
+      const isPaid = checkout.state === 'paid' || checkout.state === 'free'
+      if (checkout.mode === 'payment' && isPaid) await this.#checkout(checkout)
+    }
+    for await (const payment of this.#each('payments', records.payments(range))) {
+      if (payment.state === 'succeeded') await this.#payment(payment)
+    }
+  }
+
+  /** Is everything that was granted paid? */
+  async granted(range: TimeRange): Promise<void> {
+    for await (const purchase of this.#purchases(['fulfilled'], range)) {
+      if (purchase.origin !== 'checkout' || this.#paid.has(purchase.id) || purchase.sessionId === null) continue
+      const checkout = await this.#till.provider.getCheckout(purchase.sessionId)
+      if (checkout?.state === 'paid' || checkout?.state === 'free') continue
+      this.#found('granted_not_paid', purchase.sessionId, purchase, purchase.credits, false)
+    }
+  }
+
+  async invoices(range: TimeRange): Promise<void> {
+    const till = this.#till
+    for await (const invoice of this.#each('invoices', till.provider.records.invoices(range))) {
+      if (invoice.status !== 'paid') continue
+      const { invoiceId, userId } = invoice
+      const missing = await missingLines(till, invoice)
+      if (missing === null) this.#isForeign(invoiceId)
+      if (missing === null || missing.length === 0) continue
+      if (this.#apply) await settleInvoice(till, invoice)
+      const left = this.#apply ? await missingLines(till, invoice) : missing
+      const credits = missing.reduce((sum, line) => sum + line.credits, 0)
+      const repaired = left?.length === 0
+      const kind = missing.some(({ quarantined }) => quarantined) && !repaired ? 'quarantined' : 'paid_not_granted'
+      this.#found(kind, invoiceId, { userId, id: null }, credits, repaired)
+    }
+  }
+
+  /** Money that went back: is it taken from the credits, all of it and no more? */
+  async reversals(range: TimeRange): Promise<void> {
+    const till = this.#till
+    const seen = new Set<string>()
+    for await (const reversals of this.#each('reversals', till.provider.records.reversals(range))) {
+      if (seen.has(reversals.paymentId)) continue
+      seen.add(reversals.paymentId)
+      const wrong: { purchase: Purchase; missing: number }[] = []
+      for (const purchase of await purchasesOf(till, reversals)) {
+        if (purchase.fulfilledAt === null) continue
+        const facts = toldFacts(purchase, reversals, purchase.updatedAt)
+        const missing = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, facts) - purchase.clawed
+        if (missing !== 0) wrong.push({ purchase, missing })
+      }
+      if (wrong.length > 0 && this.#apply) await settlePaymentReversals(till, reversals)
+      for (const { purchase, missing } of wrong) {
+        const kind = missing > 0 ? 'under_clawed' : 'over_clawed'
+        this.#found(kind, reversals.paymentId, purchase, Math.abs(missing), this.#apply)
+      }
+    }
+  }
+
+  /** Purchases that wait for their money: delayed payments settle days after their checkout was made. */
+  async unsettled(range: TimeRange): Promise<void> {
+    const { provider } = this.#till
+    for await (const purchase of this.#purchases(['pending', 'processing', 'quarantined'], range)) {
+      if (purchase.status === 'quarantined') {
+        const reference = purchase.sessionId ?? purchase.paymentId ?? purchase.id
+        this.#found('quarantined', reference, purchase, purchase.credits, false)
+        continue
+      }
+      if (purchase.sessionId === null) continue
+      const checkout = await provider.getCheckout(purchase.sessionId)
+      if (checkout?.state === 'paid' || checkout?.state === 'free') await this.#checkout(checkout)
+    }
+  }
+
+  async #checkout(checkout: Checkout): Promise<void> {
+    const { sessionId, purchaseId } = checkout
+    if (purchaseId === null) {
+      this.#isForeign(sessionId)
+      return
+    }
+    const purchase = await this.#purchase(purchaseId, sessionId)
+    if (purchase === null) return
+    const settled = this.#apply ? await fulfillCheckout(this.#till, checkout) : purchase
+    this.#notGranted(sessionId, purchase, settled)
+  }
+
+  async #payment({ paymentId, purchaseId }: Payment): Promise<void> {
+    if (paymentId === null || purchaseId === null) return
+    const purchase = await this.#purchase(purchaseId, paymentId)
+    // Of a checkout, its session says more.
+    if (purchase?.origin !== 'topup') return
+    if (this.#apply) await settleTopupPayment(this.#till, { paymentId, purchaseId })
+    this.#notGranted(paymentId, purchase, await this.#till.store.findPurchase({ id: purchaseId }))
+  }
+
+  /** The purchase of something paid, when it is not settled. */
+  async #purchase(purchaseId: string, reference: string): Promise<Purchase | null> {
+    const purchase = await this.#till.store.findPurchase({ id: purchaseId })
+    if (purchase === null) {
+      this.#found('unknown_purchase', reference, { userId: null, id: purchaseId }, null, false)
+      return null
+    }
+    this.#paid.add(purchase.id)
+    return purchase.status === 'fulfilled' || purchase.status === 'refunded' ? null : purchase
+  }
+
+  #notGranted(reference: string, before: Purchase, after: Purchase | null): void {
+    const repaired = after?.status === 'fulfilled' || after?.status === 'refunded'
+    const kind = after?.status === 'quarantined' ? 'quarantined' : 'paid_not_granted'
+    this.#found(kind, reference, before, before.credits, repaired)
+  }
+
+  #found(
+    kind: FindingKind,
+    reference: string,
+    { userId, id: purchaseId }: { userId: string | null; id: string | null },
+    credits: number | null,
+    repaired: boolean,
+  ): void {
+    this.#findings.set(purchaseId ?? reference, { kind, reference, userId, purchaseId, credits, repaired })
+  }
+
+  #isForeign(reference: string): void {
+    this.#foreign.count += 1
+    if (this.#foreign.examples.length < MAX_EXAMPLES) this.#foreign.examples.push(reference)
+  }
+
+  async *#purchases(statuses: readonly Purchase['status'][], { from, to }: TimeRange): AsyncGenerator<Purchase> {
+    let after: string | null = null
+    for (;;) {
+      const page: Purchase[] = await this.#till.store.listPurchases({ statuses, from, to, limit: PAGE, after })
+      yield* this.#each('purchases', page)
+      after = page.at(-1)?.id ?? null
+      if (page.length < PAGE) return
+    }
+  }
+
+  async *#each<R>(pass: ReconcileProgress['pass'], records: AsyncIterable<R> | Iterable<R>): AsyncGenerator<R> {
+    for await (const record of records) {
+      this.#checked[pass] += 1
+      yield record
+      if (this.#checked[pass] % PAGE === 0) this.#onProgress({ pass, checked: this.#checked[pass] })
+    }
+    this.#onProgress({ pass, checked: this.#checked[pass] })
+  }
+
+  /** One event that can't be handled keeps none of the others from it; the passes behind it look at the objects. */
+  async #tolerant(eventId: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!isCreditError(error) || error.code === 'UNAVAILABLE') throw error
+      this.#till.logger.warn({ error, eventId }, 'an undelivered event could not be handled')
+    }
+  }
+}
