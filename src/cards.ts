@@ -1,19 +1,20 @@
 import { newRowId } from './commands.js'
-import { type AutoTopup, resumeTopup, suspendTopup } from './ledger/auto-topup.js'
+import { type AutoTopup, isOldNews, resumeTopup, suspendTopup } from './ledger/auto-topup.js'
 import type { Till } from './till.js'
 
-/** A customer can be charged again: their automatic top-ups that had stopped go on. */
-export async function cardSaved(till: Till, customerId: string): Promise<void> {
+/** A customer can be charged again, since `savedAt`: their automatic top-ups that had stopped before go on. */
+export async function cardSaved(till: Till, customerId: string, savedAt: Date): Promise<void> {
   const { store, provider } = till
   const customer = await store.findCustomer({ provider: provider.name, livemode: provider.livemode, customerId })
   if (customer === null) return
   for (const topup of await store.listTopups(customer.userId)) {
-    if (topup.status !== 'suspended' && topup.status !== 'action_required') continue
+    const hasStopped = topup.status === 'suspended' || topup.status === 'action_required'
+    if (!hasStopped || isOldNews(topup, savedAt)) continue
     const open = topup.openPurchaseId === null ? null : await store.findPurchase({ id: topup.openPurchaseId })
     const totalMinor = open === null ? 0 : open.unitPriceMinor * open.quantity
     // So that the buyer is not asked for the same money twice. If it is paid after all, it counts.
     if (open?.paymentId) await provider.cancelPayment(open.paymentId)
-    await changeTopup(till, topup, (current, now) => resumeTopup(current, totalMinor, now))
+    await changeTopup(till, topup, (current, now) => resumeTopup(current, totalMinor, savedAt, now))
   }
 }
 

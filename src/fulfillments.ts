@@ -30,9 +30,9 @@ export async function fulfillCheckout(till: Till, checkout: Checkout, failed = f
     return null
   }
   const purchase = await settlePayment(till, found, { ...checkout, failed })
-  const isPaid = purchase?.status === 'fulfilled' && checkout.customerId !== null
-  // Whoever has just paid can pay again: a top-up that had stopped may go on.
-  if (isPaid && checkout.customerId !== null) await cardSaved(till, checkout.customerId)
+  const { customerId, savesCard } = checkout
+  const paidAt = purchase?.status === 'fulfilled' ? purchase.fulfilledAt : null
+  if (savesCard && customerId !== null && paidAt !== null) await cardSaved(till, customerId, paidAt)
   return purchase
 }
 

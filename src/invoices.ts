@@ -46,6 +46,7 @@ export async function settleInvoice(till: Till, invoice: Invoice): Promise<boole
     await quarantineInvoice(till, invoice, 'its user does not exist here')
     return true
   }
+  await pictureFirst(till, invoice)
   // Money may have gone back before we heard of the invoice.
   const reversals = invoice.paymentId === null ? null : await till.provider.getReversals(invoice.paymentId)
   if (reversals !== null) await settlePaymentReversals(till, reversals)
@@ -81,6 +82,7 @@ export async function missingLines(
   if (sold.length === 0) return null
   const known = await till.store.listInvoicePurchases(invoice.invoiceId)
   const entry = known.length > 0 ? null : await till.store.findQuarantine(invoiceEntryId(invoice.invoiceId))
+  if (entry?.resolution === 'dismissed') return []
   return sold.flatMap(({ purchaseId, line, grant }) => {
     // How much a part of a period brings depends on what was granted before it.
     if (line.proration || known.some(({ id }) => id === purchaseId)) return []
@@ -195,6 +197,14 @@ function sellLine(
       fulfilledAt: now,
     },
   ]
+}
+
+/** An invoice may be the first, or the only, news of its subscription. */
+async function pictureFirst(till: Till, { subscriptionId }: Invoice): Promise<void> {
+  if (subscriptionId === null || (await till.store.findSubscription(subscriptionId)) !== null) return
+  const askedAt = till.clock()
+  const subscription = await till.provider.getSubscription(subscriptionId)
+  if (subscription !== null) await settleSubscription(till, subscription, askedAt)
 }
 
 /** Keep a picture of a subscription of ours, and end its plans when it has ended. */

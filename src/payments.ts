@@ -26,7 +26,7 @@ const HANDLERS: { [K in PaymentEvent['kind']]: (till: Till, told: Told<K>) => Pr
   invoice: (till, { event }) => settleInvoice(till, event.invoice),
   subscription: (till, { event, askedAt }) => settleSubscription(till, event.subscription, askedAt),
   customer_deleted: (till, { event }) => customerGone(till, event.customerId),
-  card_saved: (till, { event }) => cardSaved(till, event.customerId),
+  card_saved: (till, { event }) => cardSaved(till, event.customerId, event.savedAt),
 }
 
 /** Act on a verified event: translate it, handle it, note that it came. Throws when the provider should deliver again. */

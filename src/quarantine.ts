@@ -23,7 +23,7 @@ export interface ListQuarantineInput {
 export const listQuarantineInput = z.object({
   includeResolved: z.boolean().default(false),
   limit: z.number().int().min(1).max(200).default(50),
-  after: inputs.rowId.nullish(),
+  after: inputs.rowId.refine(inputs.isRowId, 'must be the id of an entry').nullish(),
 })
 
 export interface ReleaseQuarantineInput {
@@ -55,7 +55,7 @@ export async function listQuarantine(till: Till, given: ListQuarantineInput): Pr
 /** Let a person decide about a payment. Deciding it again the same way changes nothing. */
 export async function releaseQuarantine(till: Till, given: ReleaseQuarantineInput): Promise<QuarantineEntry> {
   const { quarantineId, action, userId, actor } = inputs.parseInput(releaseQuarantineInput, given)
-  const entry = await till.store.findQuarantine(quarantineId)
+  const entry = inputs.isRowId(quarantineId) ? await till.store.findQuarantine(quarantineId) : null
   if (entry === null) throw new QuarantineNotFoundError()
   const resolution = action === 'grant' ? 'granted' : 'dismissed'
   if (entry.resolution !== null && entry.resolution !== resolution) {
@@ -69,24 +69,26 @@ export async function releaseQuarantine(till: Till, given: ReleaseQuarantineInpu
 }
 
 async function grant(till: Till, entry: QuarantineEntry, userId: UserId | undefined): Promise<void> {
-  if (entry.purchaseId !== null) return grantPurchase(till, entry.purchaseId)
+  if (entry.purchaseId !== null) return grantPurchase(till, entry.purchaseId, entry.details)
   if (entry.invoiceId !== null) return grantInvoice(till, entry.invoiceId, userId)
   const message = 'nothing is known of what was sold: add the credits by hand, then dismiss it'
   throw new InvalidInputError([{ path: 'action', message }])
 }
 
-async function grantPurchase(till: Till, purchaseId: string): Promise<void> {
+async function grantPurchase(till: Till, purchaseId: string, details: QuarantineEntry['details']): Promise<void> {
   const { store, provider } = till
   const purchase = await store.findPurchase({ id: purchaseId })
   if (purchase === null) throw new QuarantineNotFoundError()
-  const checkout = purchase.sessionId === null ? null : await provider.getCheckout(purchase.sessionId)
-  const payment =
-    purchase.paymentId === null || checkout !== null ? null : await provider.getPayment(purchase.paymentId)
+  // What was paid, which may not be the purchase's own session.
+  const sessionId = typeof details.sessionId === 'string' ? details.sessionId : null
+  const paymentId = typeof details.paymentId === 'string' ? details.paymentId : null
+  const checkout = sessionId === null ? null : await provider.getCheckout(sessionId)
+  const payment = paymentId === null || checkout !== null ? null : await provider.getPayment(paymentId)
   const state = checkout ?? (payment === null ? null : paymentState(payment))
   if (state === null) throw new CheckoutNotPaidError('The payment provider does not know the payment any more')
   const settled = await settlePayment(till, purchase, { failed: false, ...state }, { released: { by: null } })
-  if (settled?.status !== 'fulfilled' && settled?.status !== 'refunded') {
-    throw new CheckoutNotPaidError('Nothing was paid, so there is nothing to grant')
+  if (settled === null || settled.fulfilledAt === null) {
+    throw new CheckoutNotPaidError('Nothing was paid, or the money went back, so there is nothing to grant')
   }
 }
 

@@ -142,8 +142,10 @@ function configured(
   // A card that failed for good does not get better by other settings; a package that was not for sale does.
   const waitsForCard = known.status === 'suspended' && known.lastFailure !== 'package_inactive'
   const stays = waitsForCard || known.status === 'action_required'
-  const retryAt = stays ? known.retryAt : null
-  return { ...known, ...settings, status: !enabled ? 'off' : stays ? known.status : 'active', retryAt }
+  if (!enabled) return { ...known, ...settings, status: 'off', retryAt: null }
+  if (!stays) return { ...known, ...settings, status: 'active', retryAt: null }
+  // When it stopped tells a new card from the one that was tried.
+  return { ...known, ...settings, updatedAt: known.updatedAt }
 }
 
 function toView<T extends string>(topup: AutoTopup, now: Date): AutoTopupView<T> {

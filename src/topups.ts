@@ -173,6 +173,9 @@ async function settle(till: Till, purchase: Purchase, payment: Payment): Promise
       posting.announce({ kind: 'topupFailed', payload })
     },
   })
+  if (outcome?.kind !== 'paid') return
+  // It was granted in another way before, by hand say: then the step above found it done, and did nothing.
+  await changeTopup(till, purchase, (current, now) => settleTopup(current, sale, outcome, null, now))
 }
 
 function outcomeOf({ state, failure }: Payment): TopupOutcome | null {

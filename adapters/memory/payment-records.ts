@@ -52,7 +52,7 @@ export class PaymentRecords extends Packages implements Records {
 
   async saveSubscription(subscription: SubscriptionRecord): Promise<void> {
     const known = this.#subscriptions.get(subscription.id)
-    if (known !== undefined && known.updatedAt >= subscription.updatedAt) return
+    if (known !== undefined && known.updatedAt > subscription.updatedAt) return
     const { createdAt } = known ?? subscription
     this.#subscriptions.set(subscription.id, structuredClone({ ...subscription, createdAt }))
   }
@@ -82,11 +82,12 @@ export class PaymentRecords extends Packages implements Records {
     return structuredClone(found.slice(0, limit))
   }
 
-  /** New entries, and what became of known ones: of several who resolve one, the first did. */
+  /** New entries, and what became of known ones: of several who resolve one, the first did; granted stays granted. */
   protected writeQuarantine(entries: readonly QuarantineEntry[]): void {
     for (const entry of entries) {
       const known = this.#quarantine.get(entry.id) ?? entry
-      const { resolvedAt, resolvedBy, resolution } = known.resolvedAt === null ? entry : known
+      const isGranted = entry.resolution === 'granted' && known.resolution === 'dismissed'
+      const { resolvedAt, resolvedBy, resolution } = known.resolvedAt === null || isGranted ? entry : known
       this.#quarantine.set(entry.id, { ...known, resolvedAt, resolvedBy, resolution })
     }
   }

@@ -76,7 +76,7 @@ export async function insertSubscription(
      select ${columnNames(SUBSCRIPTION_COLUMNS, 'x')}
      from ${recordset('$1::text::jsonb', 'x', SUBSCRIPTION_COLUMNS, userIdType)}
      on conflict (id) do update set ${assignments(SUBSCRIPTION_COLUMNS, 'excluded', ['id', 'created_at'])}
-       where s.updated_at < excluded.updated_at`,
+       where s.updated_at <= excluded.updated_at`,
     [JSON.stringify(toJsonRows(SUBSCRIPTION_COLUMNS, [subscription]))],
   )
 }

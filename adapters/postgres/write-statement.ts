@@ -207,9 +207,10 @@ function writeRest({ names, userIdType }: SqlTables, { name, columns }: Part): s
       select ${columnNames(columns, 'x')} from ${source} where gate.ok ${ON_CONFLICT[name] ?? ''} returning 1`
 }
 
-/** Of several who resolve an entry, the first one did. */
+/** Of several who resolve an entry, the first one did; but who has granted it at the same time, has granted it. */
 function resolvedOnce(column: string): string {
-  return `${column} = case when kept.resolved_at is null then excluded.${column} else kept.${column} end`
+  const counts = "kept.resolved_at is null or (kept.resolution = 'dismissed' and excluded.resolution = 'granted')"
+  return `${column} = case when ${counts} then excluded.${column} else kept.${column} end`
 }
 
 /** What happens to a row that is there already: its changing columns change. */

@@ -19,6 +19,7 @@ type SessionParams = Stripe.Checkout.SessionCreateParams
 export function createSession(request: CheckoutRequest, settings: StripeSettings): Promise<Checkout | CustomerGone> {
   const { purchaseId, userId, packageId, creditType, creditAmount, saveCard } = request
   const mark = ours(settings, { purchase_id: purchaseId })
+  const keep = saveCard ? { saves_card: 'true' } : {}
   const payment: NonNullable<SessionParams['payment_intent_data']> = { metadata: mark }
   if (saveCard) payment.setup_future_usage = 'off_session'
   const params: SessionParams = {
@@ -27,7 +28,14 @@ export function createSession(request: CheckoutRequest, settings: StripeSettings
     client_reference_id: purchaseId,
     line_items: [lineItem(request)],
     // For people who look at the Dashboard. Nothing but our own mark and the purchase's id is believed later.
-    metadata: { ...mark, userId, packageId: String(packageId), creditType, creditAmount: String(creditAmount) },
+    metadata: {
+      ...mark,
+      ...keep,
+      userId,
+      packageId: String(packageId),
+      creditType,
+      creditAmount: String(creditAmount),
+    },
     // Stripe does not copy the session's metadata to the payment, and a refund leads only to the payment.
     payment_intent_data: payment,
     ...priceParams(settings),
@@ -178,6 +186,7 @@ export function toCheckout(session: Stripe.Checkout.Session, settings: StripeSet
     customerId: idOf(session.customer),
     subscriptionId: idOf(session.subscription),
     invoiceId: idOf(session.invoice),
+    savesCard: session.mode === 'setup' || session.metadata?.saves_card === 'true',
     livemode: session.livemode,
   }
 }

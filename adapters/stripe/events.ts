@@ -1,7 +1,7 @@
 import type Stripe from 'stripe'
 import type { PaymentEvent } from '../../src/ports/payments.js'
 import { fetchSession } from './checkout-session.js'
-import { idOf, isOurSession, purchaseIdOf } from './identity.js'
+import { idOf, isOurSession, purchaseIdOf, toDate } from './identity.js'
 import { fetchInvoice, parentOf } from './invoice.js'
 import { fetchReversals, paymentOf } from './reversals.js'
 import type { StripeSettings } from './settings.js'
@@ -48,7 +48,7 @@ export const STRIPE_EVENTS: { [T in Stripe.Event.Type]?: Translate<T> } = {
   'customer.subscription.paused': (event, settings) => subscriptionChanged(event.data.object, settings),
   'customer.subscription.resumed': (event, settings) => subscriptionChanged(event.data.object, settings),
   'customer.deleted': async (event) => ({ kind: 'customer_deleted', customerId: event.data.object.id }),
-  'setup_intent.succeeded': async (event) => cardSaved(event.data.object),
+  'setup_intent.succeeded': async (event) => cardSaved(event.data.object, event.created),
   // A top-up without a card finds out for itself; hosts that listen get the event in their own handler.
   'payment_method.detached': () => Promise.resolve(null),
 }
@@ -138,7 +138,8 @@ async function subscriptionChanged(
 }
 
 /** Only a card that may be charged while its owner is away is of use. */
-function cardSaved({ customer, usage }: Stripe.SetupIntent): PaymentEvent | null {
+function cardSaved({ customer, usage }: Stripe.SetupIntent, created: number): PaymentEvent | null {
   const customerId = idOf(customer)
-  return customerId === null || usage !== 'off_session' ? null : { kind: 'card_saved', customerId }
+  const isOfUse = customerId !== null && usage === 'off_session'
+  return isOfUse ? { kind: 'card_saved', customerId, savedAt: toDate(created) } : null
 }

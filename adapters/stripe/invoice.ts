@@ -17,7 +17,9 @@ export async function fetchInvoice(invoiceId: string, settings: StripeSettings):
 export async function toInvoice(invoice: Stripe.Invoice, settings: StripeSettings): Promise<Invoice> {
   const { subscriptionId, metadata } = parentOf(invoice)
   const named = userIdOf(metadata, settings)
-  const subscription = subscriptionId === null ? null : await fetchSubscription(subscriptionId, settings)
+  // Another app's subscription says so itself; without a mark, its prices decide.
+  const isOurs = subscriptionId !== null && (metadata?.app ?? settings.app) === settings.app
+  const subscription = isOurs ? await fetchSubscription(subscriptionId, settings) : null
   return {
     invoiceId: invoice.id,
     status: statusOf(invoice.status),
@@ -26,9 +28,9 @@ export async function toInvoice(invoice: Stripe.Invoice, settings: StripeSetting
     userId: named ?? subscription?.userId ?? null,
     paidMinor: invoice.amount_paid,
     currency: invoice.currency,
-    paymentId: subscription === null ? null : await paymentOf(invoice, settings),
+    paymentId: isOurs ? await paymentOf(invoice, settings) : null,
     url: invoice.hosted_invoice_url ?? null,
-    lines: subscription === null ? [] : await linesOf(invoice, subscription, settings),
+    lines: isOurs ? await linesOf(invoice, subscription, settings) : [],
     livemode: invoice.livemode,
   }
 }
@@ -70,7 +72,7 @@ async function paymentOf(invoice: Stripe.Invoice, { stripe, requestOptions }: St
 
 async function linesOf(
   invoice: Stripe.Invoice,
-  subscription: Subscription,
+  subscription: Subscription | null,
   { stripe, requestOptions }: StripeSettings,
 ): Promise<InvoiceLine[]> {
   const { data, has_more } = invoice.lines
@@ -87,16 +89,16 @@ interface OldLine {
   subscription_item?: string | null
 }
 
-function toLine(line: Stripe.InvoiceLineItem, subscription: Subscription): InvoiceLine {
+function toLine(line: Stripe.InvoiceLineItem, subscription: Subscription | null): InvoiceLine {
   // The driver's edge: a host's client may be pinned to an older version, whose fields today's types don't have.
   const old = line as OldLine
   const { subscription_item_details: item, invoice_item_details: extra } = line.parent ?? {}
   const priceId = idOf(line.pricing?.price_details?.price) ?? old.price?.id ?? null
   const proration = item?.proration ?? extra?.proration ?? old.proration ?? false
   // Stripe does not say which item a proration is of: the one that has its price.
-  const byPrice = proration ? subscription.items.find((each) => each.priceId === priceId)?.itemId : undefined
+  const byPrice = proration ? subscription?.items.find((each) => each.priceId === priceId)?.itemId : undefined
   const [from, until] = [toDate(line.period.start), toDate(line.period.end)]
-  const { trialEndsAt } = subscription
+  const trialEndsAt = subscription?.trialEndsAt ?? null
   const isFree = line.amount === 0 && (line.discount_amounts ?? []).every(({ amount }) => amount === 0)
   return {
     itemId: item?.subscription_item ?? old.subscription_item ?? byPrice ?? null,

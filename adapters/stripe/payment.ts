@@ -120,14 +120,17 @@ function classify({ code, decline_code, advice_code }: Decline, message: string 
   return { kind: isHard ? 'hard' : 'soft', code: reason, message }
 }
 
-/** The customer's default card, else the one saved last; null: there is none, or the customer is gone. */
+/** The customer's default means of payment, else the card saved last; null: there is none, or the customer is gone. */
 async function savedCard(customerId: string, { stripe, requestOptions }: StripeSettings): Promise<string | null> {
   const customer = await find('customer', () => stripe.customers.retrieve(customerId, {}, requestOptions))
   if (customer === null || customer.deleted) return null
   const preferred = idOf(customer.invoice_settings.default_payment_method)
   if (preferred !== null) return preferred
-  const list = await find('list', () => stripe.paymentMethods.list({ customer: customerId, limit: 1 }, requestOptions))
-  return list?.data[0]?.id ?? null
+  const saved = { customer: customerId, limit: 100 }
+  const list = await find('list', () => stripe.paymentMethods.list(saved, requestOptions))
+  // Cards first: they pay at once.
+  const newest = list?.data.find(({ type }) => type === 'card') ?? list?.data[0]
+  return newest?.id ?? null
 }
 
 /** The payment as it stands now; null when there is none in this mode and account. */
@@ -147,7 +150,11 @@ export async function findPayment(
   const created = { gte: Math.floor(since.getTime() / 1000) }
   const intents = await askAll((range) =>
     settings.stripe.paymentIntents.list({ customer: customerId, created, ...range }, settings.requestOptions),
-  )
+  ).catch((error: unknown) => {
+    // Only the customer can be wrong: Stripe does not know it any more.
+    if (isCreditError(error, 'INVALID_INPUT')) return []
+    throw error
+  })
   const found = intents.find(({ metadata }) => purchaseIdOf(metadata, settings) === purchaseId)
   return found?.livemode === settings.livemode ? toPayment(found, settings) : null
 }
@@ -160,7 +167,7 @@ export async function cancelPayment(paymentId: string, { stripe, requestOptions 
     return true
   } catch (error) {
     // Paid, cancelled, or unknown by now: Stripe says so with 400 or 404.
-    if (error instanceof Error && 'code' in error && error.code === 'INVALID_INPUT') return false
+    if (isCreditError(error, 'INVALID_INPUT')) return false
     throw error
   }
 }

@@ -75,7 +75,10 @@ async function* undelivered({ from, to }: TimeRange, settings: StripeSettings): 
     for await (const event of pages(list)) found.push(event)
   }
   // Turned round first: Stripe tells the newest first, also of those within one second.
-  for (const event of found.reverse().sort((a, b) => a.created - b.created)) yield verified(event, settings)
+  for (const event of found.reverse().sort((a, b) => a.created - b.created)) {
+    // Asked in the name of an account, Stripe tells its events as that account's own, which need not name it.
+    yield verified(settings.account === null ? event : { ...event, account: settings.account }, settings)
+  }
 }
 
 /** An event that Stripe's API told, or whose signature was checked. */

@@ -24,7 +24,9 @@ export async function fetchReversals(paymentId: string, settings: StripeSettings
   const charge = await fetchCharge(payment.latest_charge, settings)
   const of = { payment_intent: payment.id }
   const refunds = await askAll((range) => stripe.refunds.list({ ...of, ...range }, requestOptions))
-  const disputes = await askAll((range) => stripe.disputes.list({ ...of, ...range }, requestOptions))
+  // Some disputes name only their charge.
+  const about = charge === null ? of : { charge: charge.id }
+  const disputes = await askAll((range) => stripe.disputes.list({ ...about, ...range }, requestOptions))
   return {
     paymentId: payment.id,
     chargeId: charge?.id ?? null,

@@ -58,12 +58,13 @@ const STATUSES: ReadonlySet<string> = new Set<SubscriptionStatus>([
 
 function toSubscription(subscription: Stripe.Subscription, settings: StripeSettings): Subscription {
   const { id, customer, metadata, status, pause_collection, ended_at, trial_end } = subscription
+  const isAnotherApps = (metadata.app ?? settings.app) !== settings.app
   return {
     subscriptionId: id,
     customerId: idOf(customer),
     userId: userIdOf(metadata, settings),
     status: isKnown(status) ? status : 'unpaid',
-    items: subscription.items.data.map((item) => {
+    items: (isAnotherApps ? [] : subscription.items.data).map((item) => {
       const { start, end } = periodOf(item, subscription)
       const { id: itemId, price, quantity = 1 } = item
       return { itemId, priceId: price.id, quantity, periodStart: toDate(start), periodEnd: toDate(end) }

@@ -4,7 +4,7 @@ import { isCurrency } from './currencies.js'
 import { emptyForm, type FormObject, type FormValue } from './form-body.js'
 
 /** How one parameter is read from the form and checked. */
-interface Rule {
+export interface Rule {
   readonly required?: boolean
   /** @throws {ApiError} The value is not acceptable. `name` is the parameter as the caller wrote it: `a[b][0]`. */
   read(value: FormValue, name: string): unknown

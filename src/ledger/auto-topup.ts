@@ -91,10 +91,10 @@ export function settleTopup(
 ): AutoTopup | null {
   if (topup.openPurchaseId !== sale.purchaseId) return null
   if (outcome.kind === 'paid') return { ...reactivated(topup, now), openPurchaseId: null, openSince: null }
+  // The same payment can still succeed, so it stays under way, however often its buyer tries.
+  if (topup.status === 'action_required') return null
   const lastFailure = outcome.code ?? outcome.failure
   if (outcome.failure === 'authentication_required') {
-    // The same payment can still succeed, so it stays under way.
-    if (topup.status === 'action_required') return null
     return { ...topup, status: 'action_required', lastFailure, recoveryUrl, updatedAt: now }
   }
   const failures = topup.failures + 1
@@ -108,8 +108,17 @@ export function settleTopup(
   }
 }
 
-/** There is a new card, or the buyer was there and paid: what had stopped goes on. Null: nothing had. */
-export function resumeTopup(topup: AutoTopup, totalMinor: number, now: Date): AutoTopup | null {
+/** Was the card there when the top-up stopped? Providers tell times in whole seconds. */
+export function isOldNews({ updatedAt }: AutoTopup, savedAt: Date): boolean {
+  return savedAt.getTime() + 1000 <= updatedAt.getTime()
+}
+
+/**
+ * There is a card since `savedAt`: what had stopped before goes on. Null: nothing had, or it is the card that was tried, of
+ * which we are told again.
+ */
+export function resumeTopup(topup: AutoTopup, totalMinor: number, savedAt: Date, now: Date): AutoTopup | null {
+  if (isOldNews(topup, savedAt)) return null
   if (topup.status === 'suspended') return reactivated(topup, now)
   if (topup.status === 'action_required') return reactivated(withoutOpen(topup, totalMinor, now), now)
   return null

@@ -95,9 +95,10 @@ export function settleFacts(
   const ofPayment = facts.filter(({ paymentId }) => paymentId === purchase.paymentId)
   const target = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, ofPayment)
   if (purchase.fulfilledAt === null) {
-    // Nothing was granted, so nothing is taken. A quarantined payment whose money has all gone back is settled.
-    const over = purchase.status === 'quarantined' && target === purchase.credits
-    return over ? { ...purchase, status: 'refunded', updatedAt: posting.now } : purchase
+    // Nothing was granted, so nothing is taken. A quarantined payment is settled while all of its money is gone.
+    if (purchase.status !== 'quarantined' && purchase.status !== 'refunded') return purchase
+    const status = target === purchase.credits ? 'refunded' : 'quarantined'
+    return status === purchase.status ? purchase : { ...purchase, status, updatedAt: posting.now }
   }
   const settled = settleReversal(posting, purchase, target, history, reversal)
   return { ...settled, status: target === purchase.credits ? 'refunded' : 'fulfilled', updatedAt: posting.now }

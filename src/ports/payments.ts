@@ -75,6 +75,8 @@ export interface Checkout {
   /** Of a subscription's checkout: what was begun, and its first invoice. */
   subscriptionId: string | null
   invoiceId: string | null
+  /** Was it asked to keep the means of payment for later? */
+  savesCard: boolean
   livemode: boolean
 }
 
@@ -236,8 +238,8 @@ export type PaymentEvent =
   | { kind: 'invoice'; invoice: Invoice }
   | { kind: 'subscription'; subscription: Subscription }
   | { kind: 'customer_deleted'; customerId: string }
-  /** The customer has a card that can be charged while they are away. */
-  | { kind: 'card_saved'; customerId: string }
+  /** Since `savedAt` the customer has a card that can be charged while they are away. */
+  | { kind: 'card_saved'; customerId: string; savedAt: Date }
 
 /** A webhook whose signature has been verified, or an event that the provider's API told. */
 export interface VerifiedEvent {

@@ -91,7 +91,8 @@ onEveryStore('an automatic top-up', (open) => {
   })
 
   it('H2 a hard decline suspends it until there is a new card', async () => {
-    const { credits, userId, till, configure, use, view, tell, balance } = await topupUser(open())
+    const { clock, ...stage } = open()
+    const { credits, userId, till, configure, use, view, tell, balance } = await topupUser({ clock, ...stage })
     till.answers = ['hard', 'pays']
     await configure()
     await use(45)
@@ -99,7 +100,10 @@ onEveryStore('an automatic top-up', (open) => {
     await credits.runDue()
     expect(await configure({ threshold: 20 })).toMatchObject({ status: 'suspended' })
     expect(till.asked).toHaveLength(1)
-    await tell({ kind: 'card_saved', customerId: `cus_${userId}` })
+    const before = new Date(clock.now().getTime() - 60_000)
+    await tell({ kind: 'card_saved', customerId: `cus_${userId}`, savedAt: before })
+    expect(await view()).toMatchObject({ status: 'suspended' })
+    await tell({ kind: 'card_saved', customerId: `cus_${userId}`, savedAt: clock.now() })
     expect(await view()).toMatchObject({ status: 'active' })
     await credits.runDue()
     expect(await balance()).toBe(105)

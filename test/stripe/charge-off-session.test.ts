@@ -22,7 +22,7 @@ async function open(card: string | null = 'pm_card_visa') {
   }
   const method = card === null ? '' : await giveCard(till, card)
   const taken = async () => (await fake.stripe.paymentIntents.list({ customer: customerId })).data
-  return { ...till, request, method, taken }
+  return { ...till, till, request, method, taken }
 }
 
 async function codeOf(work: Promise<unknown>): Promise<CreditErrorCode> {
@@ -85,6 +85,16 @@ describe('chargeOffSession', () => {
   it('takes the newest card where none is the default', async () => {
     const { fake, payments, request, customerId } = await open(null)
     const { id } = await fake.stripe.paymentMethods.attach('pm_card_mastercard', { customer: customerId })
+    expect(await payments.chargeOffSession(request)).toMatchObject({ state: 'succeeded' })
+    const used = fake.calls.findLast(({ path, method }) => method === 'POST' && path === '/v1/payment_intents')
+    expect(used?.params).toMatchObject({ payment_method: id })
+  })
+
+  it('takes a card before a bank account where neither is the default', async () => {
+    const { fake, payments, request, customerId } = await open(null)
+    const { paymentMethods } = fake.stripe
+    const { id } = await paymentMethods.attach('pm_card_visa', { customer: customerId })
+    await paymentMethods.attach('pm_usBankAccount_success', { customer: customerId })
     expect(await payments.chargeOffSession(request)).toMatchObject({ state: 'succeeded' })
     const used = fake.calls.findLast(({ path, method }) => method === 'POST' && path === '/v1/payment_intents')
     expect(used?.params).toMatchObject({ payment_method: id })
@@ -204,11 +214,11 @@ describe('a payment whose answer does not come', () => {
     expect(await taken()).toHaveLength(1)
   })
 
-  it('is found by a repeat after the card was changed, detached, or the price of the pack changed', async () => {
-    const { fake, payments, request, method, taken } = await open()
+  it('is found by a repeat after the card was replaced or detached', async () => {
+    const { fake, payments, request, method, taken, till: opened } = await open()
     fake.failNext({ ...POST, status: 500, afterEffect: true })
     expect(await codeOf(payments.chargeOffSession(request))).toBe('OUTCOME_UNKNOWN')
-    await giveCard(await Promise.resolve(till ?? Promise.reject(new Error('no till'))), 'pm_card_mastercard')
+    await giveCard(opened, 'pm_card_mastercard')
     expect(await payments.chargeOffSession(request)).toMatchObject({ state: 'succeeded' })
     const { data } = await fake.stripe.paymentMethods.list({ customer: request.customerId })
     for (const { id } of data) await fake.stripe.paymentMethods.detach(id)
@@ -251,6 +261,14 @@ describe('findPayment', () => {
     const metadata = { app: 'another', purchase_id: 'p9' }
     await fake.stripe.paymentIntents.create({ amount: 100, currency: 'usd', customer: customerId, metadata })
     expect(await payments.findPayment({ ...query, purchaseId: 'p9' })).toBeNull()
+  })
+
+  it('finds nothing where Stripe does not know the customer any more', async () => {
+    const { fake, payments, request, customerId } = await open()
+    const error = { type: 'invalid_request_error', code: 'resource_missing', param: 'customer' } as const
+    fake.failNext({ method: 'GET', path: '/v1/payment_intents', status: 400, error })
+    const query = { purchaseId: request.purchaseId, customerId, since: new Date(0) }
+    expect(await payments.findPayment(query)).toBeNull()
   })
 
   it('finds it among more payments than fit a page', async () => {

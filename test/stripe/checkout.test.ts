@@ -132,10 +132,11 @@ describe('createCheckout', () => {
   })
 
   it('shows a checkout within the page of the host, and keeps the card when asked to', async () => {
-    const { fake, sell } = await open()
+    const { fake, sell } = await open({ publishableKey: 'pk_test_1' })
     const checkout = await sell({ ui: 'embedded', successUrl: '/done', saveCard: true })
     expect(checkout).toMatchObject({ url: null, clientSecret: expect.stringContaining('_secret_') as unknown })
-    const { params } = fake.calls.at(-1) ?? {}
+    expect([checkout.savesCard, (await sell()).savesCard]).toEqual([true, false])
+    const params = fake.calls.find(({ path, method }) => method === 'POST' && path === '/v1/checkout/sessions')?.params
     expect(params).toMatchObject({
       ui_mode: 'embedded_page',
       return_url: 'https://app.example/done',
@@ -250,6 +251,22 @@ describe('getPrice', () => {
     for (const id of [inactive.id, archived.id, 'price_unknown']) {
       expect([id, await payments.getPrice(id)]).toEqual([id, null])
     }
+  })
+})
+
+describe('getPrice, where the price times the quantity is not what is charged', () => {
+  it.each([
+    ['tiers', { billing_scheme: 'tiered', unit_amount: null }],
+    ['an amount that the buyer names', { unit_amount: null, custom_unit_amount: {} }],
+    ['fractions of a cent', { unit_amount: null, unit_amount_decimal: '0.5' }],
+    ['what was used', { recurring: { interval: 'month', usage_type: 'metered' } }],
+    ['packs of units', { transform_quantity: { divide_by: 10, round: 'up' } }],
+    ['the other mode', { livemode: true }],
+  ])('is null: %s', async (_, change) => {
+    const { fake, payments } = await open()
+    const price = await fake.stripe.prices.create({ currency: 'eur', unit_amount: 500, product_data: { name: 'P' } })
+    Object.assign(fake.stripe.prices, { retrieve: () => Promise.resolve({ ...price, ...change }) })
+    expect(await payments.getPrice(price.id)).toBeNull()
   })
 })
 

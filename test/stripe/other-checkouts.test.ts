@@ -22,7 +22,7 @@ async function open(...options: Parameters<typeof openTill>) {
 
 describe('createSubscribeCheckout', () => {
   it('opens a session whose subscription names our user', async () => {
-    const { fake, payments, plan, customerId } = await open()
+    const { fake, payments, plan, customerId, latest } = await open()
     const checkout = opened(await payments.createSubscribeCheckout(plan))
     expect(checkout).toMatchObject({
       state: 'open',
@@ -40,6 +40,7 @@ describe('createSubscribeCheckout', () => {
 
     await fake.complete(checkout.sessionId)
     const done = await payments.getCheckout(checkout.sessionId)
+    expect(await latest('checkout.session.completed')).toEqual({ kind: 'checkout', checkout: done, failed: false })
     expect(done).toMatchObject({ state: 'paid', purchaseId: null, paymentId: null })
     const subscription = await payments.getSubscription(done?.subscriptionId ?? '')
     expect(subscription).toMatchObject({ userId: 'user_1', customerId, status: 'active', items: [{ quantity: 2 }] })
@@ -54,6 +55,15 @@ describe('createSubscribeCheckout', () => {
     expect(await payments.createSubscribeCheckout({ ...plan, requestId: 'x'.repeat(1_000) })).not.toEqual(first)
   })
 
+  it('is refused within the page of the host where no publishable key is configured', async () => {
+    const { fake, payments, plan } = await open()
+    const calls = fake.calls.length
+    const refused = payments.createSubscribeCheckout({ ...plan, ui: 'embedded' })
+    await expect(refused).rejects.toThrow('STRIPE_PUBLISHABLE_KEY')
+    expect(await refused.catch(codeOf)).toBe('PAYMENTS_NOT_CONFIGURED')
+    expect(fake.calls).toHaveLength(calls)
+  })
+
   it('begins with a trial when asked to', async () => {
     const { fake, payments, plan } = await open()
     const { sessionId } = opened(await payments.createSubscribeCheckout({ ...plan, trialDays: 14 }))
@@ -64,7 +74,11 @@ describe('createSubscribeCheckout', () => {
   })
 
   it('is shown within the page of the host, with promotion codes and taxes when configured', async () => {
-    const { fake, payments, plan } = await open({ promotionCodes: true, automaticTax: true })
+    const { fake, payments, plan } = await open({
+      publishableKey: 'pk_test_1',
+      promotionCodes: true,
+      automaticTax: true,
+    })
     const checkout = opened(await payments.createSubscribeCheckout({ ...plan, ui: 'embedded' }))
     expect(checkout).toMatchObject({ url: null, clientSecret: expect.any(String) as unknown })
     expect(fake.calls.at(-1)?.params).toMatchObject({
@@ -88,7 +102,7 @@ describe('createSubscribeCheckout', () => {
 
 describe('createSaveCardCheckout', () => {
   it('saves a card that payments can be taken from', async () => {
-    const { fake, payments, card, customerId, latest } = await open()
+    const { fake, payments, card, customerId, latest, event } = await open()
     const checkout = opened(await payments.createSaveCardCheckout(card))
     expect(checkout).toMatchObject({ mode: 'setup', state: 'open', purchaseId: null, customerId, totalMinor: 0 })
     expect(await payments.createSaveCardCheckout(card)).toEqual(checkout)
@@ -97,8 +111,9 @@ describe('createSaveCardCheckout', () => {
 
     await fake.complete(checkout.sessionId)
     expect(await payments.getCheckout(checkout.sessionId)).toMatchObject({ state: 'free', paymentId: null })
-    expect(await latest('setup_intent.succeeded')).toEqual({ kind: 'card_saved', customerId })
-    expect(await latest('checkout.session.completed')).toBeNull()
+    const savedAt = new Date(event('setup_intent.succeeded').created * 1000)
+    expect(await latest('setup_intent.succeeded')).toEqual({ kind: 'card_saved', customerId, savedAt })
+    expect(await latest('checkout.session.completed')).toMatchObject({ checkout: { mode: 'setup', customerId } })
     const charge = { purchaseId: 'p1', userId: 'user_1', customerId, amountMinor: 999, currency: 'usd' }
     expect(await payments.chargeOffSession({ ...charge, description: 'Top-up' })).toMatchObject({ state: 'succeeded' })
   })
@@ -110,7 +125,11 @@ describe('createSaveCardCheckout', () => {
   })
 
   it('is shown within the page of the host, and asks for neither codes nor taxes', async () => {
-    const { fake, payments, card } = await open({ promotionCodes: true, automaticTax: true })
+    const { fake, payments, card } = await open({
+      publishableKey: 'pk_test_1',
+      promotionCodes: true,
+      automaticTax: true,
+    })
     const checkout = opened(await payments.createSaveCardCheckout({ ...card, ui: 'embedded', successUrl: 'done' }))
     expect(checkout).toMatchObject({ url: null, clientSecret: expect.any(String) as unknown })
     expect(fake.calls.at(-1)?.params).toMatchObject({ return_url: 'https://app.example/done' })

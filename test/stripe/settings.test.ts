@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { stripePayments, type StripePaymentsOptions } from '../../adapters/stripe/index.js'
 import { isCreditError } from '../../src/errors.js'
 
+const VARIABLES = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'STRIPE_PUBLISHABLE_KEY', 'STRIPE_API_URL', 'APP_URL']
 const complete = { secretKey: 'sk_test_1', webhookSecret: 'whsec_1', appUrl: 'https://app.example' }
 
 /** The message of the refusal, or 'accepted'. */
@@ -17,8 +18,7 @@ function refusal(options: StripePaymentsOptions): string {
 }
 
 beforeEach(() => {
-  for (const name of ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'APP_URL', 'STRIPE_API_URL'])
-    vi.stubEnv(name, undefined)
+  for (const name of VARIABLES) vi.stubEnv(name, undefined)
 })
 afterEach(() => vi.unstubAllEnvs())
 
@@ -60,6 +60,11 @@ describe('stripePayments', () => {
     { allowedOrigins: ['*'] },
     { successUrl: 'https://elsewhere.example/thanks' },
     { cancelUrl: '//elsewhere.example' },
+    { portalReturnUrl: 'https://elsewhere.example/account' },
+    { publishableKey: 'sk_test_12345' },
+    { publishableKey: 'pk_' },
+    { publishableKey: 'pk_test_1 pk_test_2' },
+    { publishableKey: 'pk_live_12345' },
     { apiUrl: 'ftp://127.0.0.1' },
     { apiUrl: 'http://127.0.0.1:4242', secretKey: 'sk_live_1' },
   ])('refuses %j without showing a value', (change) => {
@@ -88,5 +93,34 @@ describe('stripePayments', () => {
   it('asks for the mode when no key tells it', () => {
     expect(refusal({ ...complete, secretKey: 'rk_1' })).toContain('livemode')
     expect(stripePayments({ ...complete, secretKey: 'rk_1', livemode: true }).livemode).toBe(true)
+  })
+
+  it('shows a publishable key where there is one, and names one of the other mode', () => {
+    expect(stripePayments(complete).publishableKey).toBeNull()
+    expect(stripePayments({ ...complete, publishableKey: ' pk_test_1\n' }).publishableKey).toBe('pk_test_1')
+    vi.stubEnv('STRIPE_PUBLISHABLE_KEY', 'pk_test_2')
+    expect(stripePayments(complete).publishableKey).toBe('pk_test_2')
+    expect(stripePayments({ ...complete, publishableKey: '' }).publishableKey).toBeNull()
+    expect(refusal({ ...complete, secretKey: 'sk_live_1' })).toContain('STRIPE_PUBLISHABLE_KEY')
+  })
+
+  it('names what is wrong with the addresses together', () => {
+    const away = 'https://elsewhere.example/'
+    const message = refusal({ ...complete, successUrl: away, cancelUrl: away, portalReturnUrl: away })
+    for (const name of ['successUrl', 'cancelUrl', 'portalReturnUrl']) expect(message).toContain(name)
+    expect(refusal({ publishableKey: 'sk_test_1' })).toMatch(/STRIPE_SECRET_KEY.*STRIPE_PUBLISHABLE_KEY/)
+  })
+
+  it('is named stripe, and says where its ids stand in the metadata', () => {
+    expect(stripePayments(complete)).toMatchObject({
+      name: 'stripe',
+      signatureHeader: 'stripe-signature',
+      metadataNames: {
+        session: 'stripeSessionId',
+        payment: 'stripePaymentIntentId',
+        charge: 'stripeChargeId',
+        invoice: 'stripeInvoiceId',
+      },
+    })
   })
 })

@@ -126,6 +126,36 @@ describe('a failing Stripe call', () => {
     expect(hits()).toBe(4)
   })
 
+  it('is tried again while a twin of it is running', async () => {
+    const { payments, hits } = await open((request, response, hit) =>
+      (hit < 3
+        ? failure(409, { type: 'idempotency_error' })
+        : json(200, { id: 'cus_2', object: 'customer', livemode: false }))(request, response, hit),
+    )
+    expect(await payments.createCustomer({ userId: 'u1', replaces: null })).toEqual({ customerId: 'cus_2' })
+    expect(hits()).toBe(3)
+  })
+
+  it.each<[string, Reply]>([
+    ['404 of something else', json(404, { message: 'Not Found' })],
+    ['200 of something else', json(200, { ok: true })],
+    ['200 with a page', (_, response) => response.writeHead(200).end('<html>')],
+    ['409', failure(409, { type: 'idempotency_error' })],
+    ['502', failure(502, { type: 'api_error' })],
+  ])('may have taken the payment: %s', async (_, reply) => {
+    const customer = {
+      id: 'cus_1',
+      object: 'customer',
+      invoice_settings: { default_payment_method: 'pm_1' },
+      livemode: false,
+    }
+    const { payments } = await open((request, response, hit) =>
+      (request.method === 'POST' ? reply : json(200, customer))(request, response, hit),
+    )
+    const charge = { purchaseId: 'p1', userId: 'u1', customerId: 'cus_1', amountMinor: 999, currency: 'usd' }
+    expect(await codeOf(payments.chargeOffSession({ ...charge, description: 'Top-up' }))).toBe('OUTCOME_UNKNOWN')
+  })
+
   it('carries the purchase as the idempotency key on every attempt', async () => {
     const keys: unknown[] = []
     const { payments } = await open(

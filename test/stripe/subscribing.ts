@@ -73,3 +73,13 @@ export async function foreignSubscription(
   const price = await monthlyPrice(till)
   return till.fake.stripe.subscriptions.create({ customer: till.customerId, items: [{ price }], ...params })
 }
+
+/** A subscription of another app to so many prices, in cents from 100 on; the prices. */
+export async function foreignBundle(till: TestTill, size: number): Promise<{ id: string; prices: string[] }> {
+  const prices: string[] = []
+  for (let i = 0; i < size; i++) prices.push(await monthlyPrice(till, 100 + i))
+  const items = prices.map((price) => ({ price }))
+  const { id } = await foreignSubscription(till, { items: items.slice(0, 8) })
+  await till.fake.stripe.subscriptions.update(id, { items: items.slice(8), proration_behavior: 'none' })
+  return { id, prices }
+}

@@ -97,7 +97,7 @@ export abstract class BlankTill implements PaymentProvider {
 /** A checkout that a buyer has just opened. */
 export function openedCheckout(
   sessionId: string,
-  { purchaseId, customerId, unitPriceMinor, quantity, currency }: CheckoutRequest,
+  { purchaseId, customerId, saveCard, unitPriceMinor, quantity, currency }: CheckoutRequest,
 ): Checkout {
   const totalMinor = unitPriceMinor * quantity
   return {
@@ -114,6 +114,7 @@ export function openedCheckout(
     customerId,
     subscriptionId: null,
     invoiceId: null,
+    savesCard: saveCard,
     livemode: false,
   }
 }

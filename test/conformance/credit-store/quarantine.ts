@@ -72,9 +72,11 @@ export function testQuarantine(bench: Bench): void {
       expect(await bench.store.findQuarantine(entry.id)).toEqual(resolved(entry, 'ann'))
     })
 
-    it('is resolved once: the first resolution stays', async () => {
+    it('is resolved once: the first resolution stays, but what was granted is granted', async () => {
       const entry = quarantineOf()
       await write(entry)
+      await write(resolved(entry, 'bob'))
+      expect(await bench.store.findQuarantine(entry.id)).toEqual(resolved(entry, 'bob'))
       await write(resolved(entry, 'ann'))
       await write(resolved(entry, 'bob'))
       await write(entry)
