@@ -1,21 +1,36 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openShop, type Shop } from './shop.js'
 
 const run = promisify(execFile)
-const cli = createRequire(import.meta.url).resolve('@stripe/cli/bin/shim.js')
+
+/**
+ * Stripe's own command line. No dependency of ours: it is 31 MB, and a lock file that was made where not every platform's
+ * package can be had would not install on the others. So it is installed by the first run.
+ */
+const home = fileURLToPath(new URL('../../node_modules/.cache/stripe-cli/', import.meta.url))
+const cli = join(home, 'node_modules/@stripe/cli/bin/shim.js')
+
+async function installCli(): Promise<void> {
+  if (existsSync(cli)) return
+  await mkdir(home, { recursive: true })
+  const options = ['--prefix', home, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund']
+  await run('npm', ['install', ...options, '@stripe/cli@1.52.0'], { shell: process.platform === 'win32' })
+}
 
 let shop: Shop
 let folder: string
 beforeAll(async () => {
+  await installCli()
   shop = await openShop()
   folder = await mkdtemp(join(tmpdir(), 'creditkit-stripe-cli-'))
-})
+}, 180_000)
 afterAll(async () => {
   await shop.close()
   await rm(folder, { recursive: true })
