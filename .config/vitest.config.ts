@@ -21,6 +21,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // Many tests wait for servers and time-outs: three at a time are faster than two, also on two cores.
     maxWorkers: 3,
+    // A worker loads each module once instead of once per file: a third faster. So tests leave nothing behind in modules.
+    isolate: false,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -218,7 +218,7 @@ export async function settleSubscription(till: Till, subscription: Subscription,
   }
   const isUser = await orUnknownUser(store.saveSubscription(pictureOf(till, subscription, userId, askedAt)))
   if (!isUser) return
-  if (subscription.status === 'canceled' || subscription.status === 'incomplete_expired') {
+  if (subscription.endedAt !== null) {
     await endPlans(
       till,
       userId,

@@ -178,8 +178,6 @@ export async function cancelSubscription(till: Till, given: CancelSubscriptionIn
   return toUserSubscription((await till.store.findSubscription(subscriptionId)) ?? known)
 }
 
-const ENDED: ReadonlySet<SubscriptionStatus> = new Set(['canceled', 'incomplete_expired'])
-
 /** End a user's subscriptions at once, and their automatic top-ups. Throws when the provider can't be asked now. */
 export async function stopPaying(till: Till, userId: string): Promise<void> {
   for (const topup of await till.store.listTopups(userId)) {
@@ -187,8 +185,8 @@ export async function stopPaying(till: Till, userId: string): Promise<void> {
       return current.status === 'off' ? null : { ...current, status: 'off', recoveryUrl: null, updatedAt: now }
     })
   }
-  for (const { id, status } of await till.store.listSubscriptions(userId)) {
-    if (ENDED.has(status)) continue
+  for (const { id, endedAt } of await till.store.listSubscriptions(userId)) {
+    if (endedAt !== null) continue
     const askedAt = till.clock()
     const subscription = await till.provider.cancelSubscription(id, 'now')
     if (subscription !== null) await settleSubscription(till, subscription, askedAt)

@@ -52,7 +52,7 @@ export class PaymentRecords extends Packages implements Records {
 
   async saveSubscription(subscription: SubscriptionRecord): Promise<void> {
     const known = this.#subscriptions.get(subscription.id)
-    if (known !== undefined && known.updatedAt > subscription.updatedAt) return
+    if (known !== undefined && countsMore(known, subscription)) return
     const { createdAt } = known ?? subscription
     this.#subscriptions.set(subscription.id, structuredClone({ ...subscription, createdAt }))
   }
@@ -98,4 +98,10 @@ export class PaymentRecords extends Packages implements Records {
     for (const row of this.#quarantine.values())
       if (row.userId === userId) Object.assign(row, { userId: replacement, details: {}, resolvedBy: null })
   }
+}
+
+/** What has ended stays ended; else the younger picture counts. */
+function countsMore(a: SubscriptionRecord, b: SubscriptionRecord): boolean {
+  const [aEnded, bEnded] = [a.endedAt !== null, b.endedAt !== null]
+  return aEnded === bEnded ? a.updatedAt > b.updatedAt : aEnded
 }

@@ -65,7 +65,7 @@ export async function deleteCustomer(
   )
 }
 
-/** Insert, or overwrite an older picture. When we first saw it never changes. */
+/** Insert, or overwrite a picture that counts less. When we first saw it never changes. */
 export async function insertSubscription(
   sql: SqlExecutor,
   { names, userIdType }: SqlTables,
@@ -76,7 +76,7 @@ export async function insertSubscription(
      select ${columnNames(SUBSCRIPTION_COLUMNS, 'x')}
      from ${recordset('$1::text::jsonb', 'x', SUBSCRIPTION_COLUMNS, userIdType)}
      on conflict (id) do update set ${assignments(SUBSCRIPTION_COLUMNS, 'excluded', ['id', 'created_at'])}
-       where s.updated_at <= excluded.updated_at`,
+       where (s.ended_at is not null, s.updated_at) <= (excluded.ended_at is not null, excluded.updated_at)`,
     [JSON.stringify(toJsonRows(SUBSCRIPTION_COLUMNS, [subscription]))],
   )
 }

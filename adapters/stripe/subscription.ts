@@ -33,8 +33,7 @@ export async function cancelSubscription(
 ): Promise<Subscription | null> {
   const found = await retrieve(id, settings)
   if (found === null) return null
-  const isOver = found.status === 'canceled' || found.status === 'incomplete_expired'
-  if (isOver || (when === 'period_end' && endsWithPeriod(found))) return toSubscription(found, settings)
+  if (isOver(found) || (when === 'period_end' && endsWithPeriod(found))) return toSubscription(found, settings)
   const { subscriptions } = settings.stripe
   if (when === 'now') {
     // Null: somebody else has ended it meanwhile.
@@ -57,7 +56,7 @@ const STATUSES: ReadonlySet<string> = new Set<SubscriptionStatus>([
 ])
 
 function toSubscription(subscription: Stripe.Subscription, settings: StripeSettings): Subscription {
-  const { id, customer, metadata, status, pause_collection, ended_at, trial_end } = subscription
+  const { id, customer, metadata, status, pause_collection, created, canceled_at, ended_at, trial_end } = subscription
   const isAnotherApps = (metadata.app ?? settings.app) !== settings.app
   return {
     subscriptionId: id,
@@ -71,10 +70,14 @@ function toSubscription(subscription: Stripe.Subscription, settings: StripeSetti
     }),
     cancelAtPeriodEnd: endsWithPeriod(subscription),
     collectionPaused: Boolean(pause_collection),
-    endedAt: ended_at === null ? null : toDate(ended_at),
+    endedAt: isOver(subscription) ? toDate(ended_at ?? canceled_at ?? created) : null,
     trialEndsAt: trial_end === null ? null : toDate(trial_end),
     livemode: subscription.livemode,
   }
+}
+
+function isOver({ status }: Stripe.Subscription): boolean {
+  return status === 'canceled' || status === 'incomplete_expired'
 }
 
 /**

@@ -5,7 +5,7 @@ import { subscribe } from './checkout-subscriptions.js'
 import { applyTotals, type Reduction } from './checkout-totals.js'
 import { cancelPaymentIntent, createPaymentIntent } from './payment-intents.js'
 import { usablePaymentMethod } from './payment-methods.js'
-import { pay, settleBalance, settlePayment } from './payments.js'
+import { finishAuthentication, pay, settleBalance, settlePayment } from './payments.js'
 import { isTrial } from './resources/checkout-sessions.js'
 import { createCustomer } from './resources/customers.js'
 import { confirmSetupIntent, failSetup } from './setup-intents.js'
@@ -107,8 +107,10 @@ function payOnce(
   const paymentMethod = chosenMethod(account, session, outcome, options)
   const payer = { paymentMethod, email: options.email ?? null, name: options.name ?? null }
   const result = pay(account, intent, payer, forced(outcome, account.behaviours.get(paymentMethod.id) ?? ''))
-  if (result.kind === 'declined') return undefined
-  return result.kind === 'processing' ? 'unpaid' : 'paid'
+  // A buyer on the page passes a needed authentication.
+  if (result.kind === 'requires_action') finishAuthentication(account, intent, paymentMethod, 'succeeded')
+  if (result.kind === 'processing') return 'unpaid'
+  return intent.status === 'succeeded' ? 'paid' : undefined
 }
 
 /** @returns Whether the card was saved. */
@@ -190,8 +192,6 @@ export function applyPromotionCode(account: StripeAccount, session: Stripe.Check
 /** What the outcome asks for, unless the payment method already behaves so. */
 function forced(outcome: CheckoutOutcome, behaviour: string): ReturnType<typeof testPaymentMethod>['pays'] | undefined {
   const { kind } = testPaymentMethod(behaviour).pays
-  // A buyer on the page passes a needed authentication.
-  if (outcome === 'paid' && kind === 'needs_authentication') return { kind: 'succeeds' }
   if (outcome === 'unpaid') return { kind: 'settles_later' }
   if (outcome === 'declined' && kind !== 'declined') return DECLINED
   return undefined

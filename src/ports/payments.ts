@@ -211,6 +211,7 @@ export interface Subscription {
   cancelAtPeriodEnd: boolean
   /** No invoice is collected at present. */
   collectionPaused: boolean
+  /** Since when it is over for good (`canceled`, `incomplete_expired`); null: it is not. */
   endedAt: Date | null
   trialEndsAt: Date | null
   livemode: boolean

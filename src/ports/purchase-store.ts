@@ -35,7 +35,7 @@ export interface SubscriptionRecord {
   endedAt: Date | null
   trialEndsAt: Date | null
   createdAt: Date
-  /** Before when the provider was asked: of two pictures the younger one counts. */
+  /** Before when the provider was asked: of two pictures the younger one counts, unless only the older one has ended. */
   updatedAt: Date
 }
 
@@ -84,7 +84,10 @@ export interface PurchaseStore {
   /** Forget a customer that is gone at the provider. */
   deleteCustomer(query: { provider: string; livemode: boolean; customerId: string }): Promise<void>
 
-  /** Write a subscription's picture, unless one as young is there. `createdAt` stays as it was first written. */
+  /**
+   * Write a subscription's picture, unless a younger one is there. What has ended (`endedAt`) stays so: a picture of it
+   * alive never replaces that. `createdAt` stays as it was first written.
+   */
   saveSubscription(subscription: SubscriptionRecord): Promise<void>
 
   /** A user's subscriptions, youngest first by `createdAt`, then by id. */

@@ -52,7 +52,7 @@ export function createSubscription(account: StripeAccount, given: NewSubscriptio
     given.items.map(({ price, quantity, metadata }) =>
       newItem(account, subscription, { price, quantity, period, metadata: mergeMetadata({}, metadata) }),
     ),
-    {},
+    { limit: 100 },
     `/v1/subscription_items?subscription=${subscription.id}`,
   )
   checkPayment(account, subscription, given)

@@ -45,6 +45,20 @@ export function testSubscriptions(bench: Bench): void {
       }
     })
 
+    it('stay ended once they have ended, whatever an older or younger picture says', async () => {
+      const alive = await newSubscription()
+      const ended = { ...alive, status: 'canceled' as const, endedAt: time(5), updatedAt: time(10) }
+      const younger = { ...alive, status: 'past_due' as const, updatedAt: time(20) }
+      const last = { ...ended, customerId: 'cus_last', updatedAt: time(30) }
+      await bench.store.saveSubscription(younger)
+      for (const picture of [ended, younger, alive]) {
+        await bench.store.saveSubscription(picture)
+        expect(await bench.store.findSubscription(alive.id)).toEqual(ended)
+      }
+      await bench.store.saveSubscription(last)
+      expect(await bench.store.findSubscription(alive.id)).toEqual(last)
+    })
+
     it('keep the moment at which they were first seen', async () => {
       const first = await newSubscription()
       await bench.store.saveSubscription(first)
