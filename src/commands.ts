@@ -66,6 +66,9 @@ export class Commands {
     const deciding: Decide<R> = (state, now) => {
       const decision = decide(state, now)
       written.events = decision.accounts.some((changes) => changes.events.length > 0)
+      // Kept beside the ledger, where one statement that also waits for the account can't be sure to see it.
+      if (command.key !== null && decision.main === null)
+        for (const { account } of decision.accounts) account.keyVersion = account.version
       return decision
     }
     const whole = { ...command, load: { ...command.load, limits }, now: this.now() }

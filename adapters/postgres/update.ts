@@ -203,9 +203,11 @@ async function createAccounts(
     'total_purchased',
     'total_used',
     'head_remaining',
+    'scheduled',
     'last_credit',
     'seq',
     'version',
+    'key_version',
   ]
   const rows = await sql.query(
     `insert into ${names.userCredits} (user_id, credit_type, ${zero.join(', ')}, topup_due, created_at, updated_at)

@@ -21,9 +21,13 @@ export interface Account extends AccountKey {
   seq: number
   /** Raised by every change of the row. */
   version: number
+  /** `version` when a keyed command that writes no transaction last changed the account; 0: never. */
+  keyVersion: number
   /** The next grant to burn; its remaining stands here and not in its own row. */
   headGrantId: string | null
   headRemaining: number
+  /** Free credits of grants that have not begun: the account has them, and can't spend them yet. */
+  scheduled: number
   /** Nothing about this account changes by the passing of time before this moment; null: never. */
   nextDueAt: Date | null
   /** Amount of the last addition, which percentages of low-balance thresholds refer to; 0 for none. */
@@ -50,8 +54,10 @@ export function emptyAccount(key: AccountKey, now: Date): Account {
     totalUsed: 0,
     seq: 0,
     version: 0,
+    keyVersion: 0,
     headGrantId: null,
     headRemaining: 0,
+    scheduled: 0,
     nextDueAt: null,
     lastCredit: 0,
     alertFloor: null,

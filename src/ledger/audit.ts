@@ -1,6 +1,6 @@
 import type { Account } from './account.js'
 import { nextMoment } from './due.js'
-import { allocatedCredits, type Grant, headOf, isGrantAllocation } from './grant.js'
+import { allocatedCredits, type Grant, headOf, isGrantAllocation, unusableCredits } from './grant.js'
 import { type Hold, pinnedBy } from './hold.js'
 import type { Schedule } from './schedule.js'
 import { isCredit, type Transaction } from './transaction.js'
@@ -155,6 +155,7 @@ function auditGrants(history: AccountHistory, expectEqual: ExpectEqual): void {
   const head = headOf(grants, account.updatedAt)
   expectEqual('head', 'head grant', account.headGrantId, head?.id ?? null)
   expectEqual('head', 'head_remaining', account.headRemaining, head?.remaining ?? 0)
+  expectEqual('scheduled', 'scheduled', account.scheduled, unusableCredits(grants, account.updatedAt))
   const change = nextMoment(history, history.account.updatedAt)
   const foreseen = change === null || (account.nextDueAt !== null && account.nextDueAt <= change)
   if (!foreseen)

@@ -51,6 +51,11 @@ export function isUsable(grant: Grant, now: Date): boolean {
   return !isScheduled(grant, now) && !isOver(grant, now)
 }
 
+/** Free credits that can't be spent at `now`: of grants that have not begun, or have ended and were not written off. */
+export function unusableCredits(grants: readonly Grant[], now: Date): number {
+  return grants.reduce((sum, grant) => sum + (isUsable(grant, now) ? 0 : grant.remaining), 0)
+}
+
 export function isExpired(grant: Grant, now: Date): boolean {
   return grant.expiresAt !== null && grant.expiresAt.getTime() <= now.getTime()
 }

@@ -287,6 +287,7 @@ export class Posting {
     const oldHead = account.headGrantId
     account.headGrantId = head?.id ?? null
     account.headRemaining = head?.remaining ?? 0
+    account.scheduled = account.balance + account.debt - account.held - this.#usable
     const { holds, schedules } = this
     const nextKnown = nextMoment({ grants: this.#grants.values(), holds, schedules }, this.now)
     account.nextDueAt = earliestAfter(this.now, [this.#nextDueAt, nextKnown])

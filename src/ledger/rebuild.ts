@@ -1,7 +1,7 @@
 import type { AccountChanges } from './account-state.js'
 import { type AccountHistory, sumLedger } from './audit.js'
 import { nextMoment } from './due.js'
-import { headOf } from './grant.js'
+import { headOf, unusableCredits } from './grant.js'
 import { isOverdue, pinnedBy } from './hold.js'
 import { isDue } from './schedule.js'
 
@@ -34,6 +34,7 @@ export function rebuildAccount(history: AccountHistory, now: Date): AccountChang
       version: account.version + 1,
       headGrantId: head?.id ?? null,
       headRemaining: head?.remaining ?? 0,
+      scheduled: unusableCredits(restored, now),
       // What is due already is settled by the next write.
       nextDueAt: isAnythingDue(history, now) ? now : nextMoment({ ...history, grants: restored }, now),
     },

@@ -100,7 +100,16 @@ describe('any history', () => {
 })
 
 /** Fields that say when a row was written, how often, and what was next at that time. */
-const WHEN_WRITTEN = ['createdAt', 'updatedAt', 'version', 'nextDueAt', 'headGrantId', 'headRemaining']
+const WHEN_WRITTEN = [
+  'createdAt',
+  'updatedAt',
+  'version',
+  'keyVersion',
+  'nextDueAt',
+  'headGrantId',
+  'headRemaining',
+  'scheduled',
+]
 
 async function figures({ credits, userIds }: HistoryPlayer) {
   const all = await Promise.all(userIds.map((id) => credits.getAllBalances(id)))

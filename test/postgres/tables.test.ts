@@ -146,7 +146,8 @@ describe('creditTables, queried with Drizzle', () => {
   })
 
   const zeros = {
-    ...{ balance: 0, held: 0, debt: 0, totalPurchased: 0, totalUsed: 0, seq: 0, version: 0, lastCredit: 0 },
+    ...{ balance: 0, held: 0, debt: 0, totalPurchased: 0, totalUsed: 0, seq: 0, version: 0, keyVersion: 0 },
+    ...{ lastCredit: 0, scheduled: 0 },
     topupDue: false,
   }
 
@@ -159,8 +160,10 @@ describe('creditTables, queried with Drizzle', () => {
       totalPurchased: number
       totalUsed: number
       headRemaining: number
+      scheduled: number
       seq: number
       version: number
+      keyVersion: number
       lastCredit: number
       alertFloor: number | null
       topupThreshold: number | null

@@ -10,6 +10,7 @@ export function testVerification(bench: Bench): void {
       ['debt', { debt: 5 }],
       ['seq', { seq: 9 }],
       ['head', { headRemaining: 3 }],
+      ['scheduled', { scheduled: 4 }],
     ] as const)('finds a wrong %s, and says whose it is', async (rule, wrong) => {
       const [credits, userId] = [bench.credits(), await bench.newUser()]
       await credits.addCredits(userId, 50, 'calling', 'Welcome')
