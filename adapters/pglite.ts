@@ -34,7 +34,7 @@ function embeddedStore(database: SqlDatabase, memoryScope: object): CreditStore 
     await migrateDatabase(database, DEFAULT_SCHEMA)
     return database
   })
-  return sqlStore(migrated, ownTables(DEFAULT_SCHEMA), memoryScope)
+  return sqlStore(migrated, ownTables(DEFAULT_SCHEMA), { memoryScope })
 }
 
 /** One open database per directory and process, ended when the last store that used it closes. */

@@ -1,4 +1,5 @@
-import { type Commands, newRowId } from './commands.js'
+import type { Commands } from './commands.js'
+import { newRowId } from './row-id.js'
 import type { AccountKey } from './ledger/account.js'
 import { auditAccount, type Violation } from './ledger/audit.js'
 import { rebuildAccount } from './ledger/rebuild.js'

@@ -1,4 +1,4 @@
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { type AutoTopup, isOldNews, resumeTopup, suspendTopup } from './ledger/auto-topup.js'
 import type { Till } from './till.js'
 

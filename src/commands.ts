@@ -1,23 +1,21 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Balances } from './balances.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
-import { IdempotencyConflictError, isCreditError } from './errors.js'
+import { IdempotencyConflictError, InsufficientCreditsError, isCreditError } from './errors.js'
 import type { EventDelivery } from './event-delivery.js'
 import type { AccountKey } from './ledger/account.js'
 import type { AccountRules, AccountState } from './ledger/account-state.js'
 import type { CommandDetails } from './ledger/add.js'
+import { alertsOf, isDecidedByRow } from './ledger/announcements.js'
 import type { State } from './ledger/decision.js'
 import type { EventKind } from './ledger/event.js'
 import { Posting } from './ledger/posting.js'
 import { type CommandRequest, firstDifference, requestBeyondColumns } from './ledger/request.js'
+import { type Spent, spentTransaction } from './ledger/spent.js'
 import type { JsonObject, Transaction } from './ledger/transaction.js'
 import type { Clock } from './ports/clock.js'
-import type { Command, CreditStore, Decide, Replayed, StateQuery } from './ports/store.js'
-
-/** Makes a new row id: UUIDv7, sortable by time, never decided on. */
-export function newRowId(): string {
-  return uuidv7()
-}
+import type { Command, CreditStore, Decide, Replayed, SpendCommand, StateQuery } from './ports/store.js'
+import { newRowId } from './row-id.js'
+import { type SendSpends, SpendOneByOne, SpendQueue } from './spend-queue.js'
 
 /** What every write needs beside the store. */
 export interface CommandTools {
@@ -27,14 +25,23 @@ export interface CommandTools {
   events: EventDelivery
   /** The store itself. Events of a view inside of a host's transaction leave after its commit. */
   store: CreditStore
+  /** Send concurrent deductions and holds together. */
+  batching: boolean
 }
 
 /** What every write goes through: the clock, the store's outcome made a result or a named error, the cache told. */
 export class Commands {
   readonly #tools: CommandTools
+  /** The fast path; null where the store has none. */
+  readonly #spender: Pick<SpendQueue, 'decide' | 'finished'> | null
 
   constructor(tools: CommandTools) {
     this.#tools = tools
+    const { store, batching } = tools
+    const spend = store.spend?.bind(store)
+    const send: SendSpends | null =
+      spend === undefined ? null : (commands, wait) => spend(commands, firstDifference, { now: this.now(), wait })
+    this.#spender = send === null ? null : batching ? new SpendQueue(send) : new SpendOneByOne(send)
   }
 
   /** The injected time, or null for the store's own clock. */
@@ -53,8 +60,53 @@ export class Commands {
     return new Posting(state, now, newRowId, this.#tools.rules.of(state.account.creditType))
   }
 
-  /** Run one command. `replayed` makes the result of a call whose key or id had been used before. */
+  /**
+   * Run one command. `replayed` makes the result of a call whose key or id had been used before; `spending`: what the
+   * account row alone may decide, where it can.
+   */
   async run<R>(
+    store: CreditStore,
+    command: Omit<Command, 'now'>,
+    decide: Decide<R>,
+    replayed: (outcome: Replayed) => R,
+    spending: Spending<R> | null = null,
+  ): Promise<R> {
+    const general = (): Promise<R> => this.#update(store, command, decide, replayed)
+    const [account] = command.accounts
+    const spender = store === this.#tools.store ? this.#spender : null
+    if (spending === null || spender === null || account === undefined) return general()
+    const rules = this.#tools.rules.of(account.creditType)
+    if (!isDecidedByRow(rules)) return general()
+    const { result, ...asked } = spending
+    const spend = { ...asked, ...account, id: command.id, request: command.request, alerts: alertsOf(rules) }
+    const { balances } = this.#tools
+    const outcome = await spender.decide(spend, general).catch(async (error: unknown) => {
+      await this.#forgetUnknown(command, error)
+      throw error
+    })
+    switch (outcome.status) {
+      case 'general':
+        return outcome.result
+      case 'applied':
+        await balances.forget([{ ...account, version: outcome.version }])
+        return result(outcome)
+      case 'replayed':
+        await balances.forget([account])
+        return replayed(outcome)
+      case 'conflict':
+        throw new IdempotencyConflictError(outcome.field)
+      case 'insufficient':
+        throw new InsufficientCreditsError(asked.amount, outcome.available)
+    }
+  }
+
+  /** Resolves once every deduction and hold that was asked for is decided. */
+  async finished(): Promise<void> {
+    await this.#spender?.finished()
+  }
+
+  /** The general path. */
+  async #update<R>(
     store: CreditStore,
     command: Omit<Command, 'now'>,
     decide: Decide<R>,
@@ -73,8 +125,7 @@ export class Commands {
     }
     const whole = { ...command, load: { ...command.load, limits }, now: this.now() }
     const outcome = await store.update(whole, deciding, firstDifference).catch(async (error: unknown) => {
-      // It may have happened: what was remembered may be old.
-      if (isCreditError(error, 'OUTCOME_UNKNOWN')) await balances.forget(command.accounts)
+      await this.#forgetUnknown(command, error)
       throw error
     })
     if (outcome.status === 'conflict') throw new IdempotencyConflictError(outcome.field)
@@ -84,13 +135,22 @@ export class Commands {
     return outcome.status === 'replayed' ? replayed(outcome) : outcome.result
   }
 
-  /** Run a command that writes one transaction of its own to one account. `beyond`: what was asked beside the columns. */
+  /** It may have happened: what was remembered may be old. */
+  async #forgetUnknown({ accounts }: Pick<Command, 'accounts'>, error: unknown): Promise<void> {
+    if (isCreditError(error, 'OUTCOME_UNKNOWN')) await this.#tools.balances.forget(accounts)
+  }
+
+  /**
+   * Run a command that writes one transaction of its own to one account. `beyond`: what was asked beside the columns;
+   * `use`: it does nothing but take so many credits, and keeps `request` of it.
+   */
   async write<T extends string>(
     { store, account }: AccountCall<T>,
     input: WriteInput,
     beyond: CommandRequest,
     load: StateQuery,
     decide: (posting: Posting, details: CommandDetails, state: State) => Transaction,
+    use: { amount: number; keep: (request: JsonObject | null) => JsonObject | null } | null = null,
   ): Promise<CreditTransaction<T>> {
     const { idempotencyKey: key, description, actor, metadata, referenceId = null, referenceType = null } = input
     const id = newRowId()
@@ -119,8 +179,24 @@ export class Commands {
         // Under this call's own id it is this call's own write, found again after its answer was lost.
         return toCreditTransaction<T>(transaction, transaction.id !== id)
       },
+      use === null ? null : useOf<T>(account, { ...details, amount: use.amount, request: use.keep(kept) }),
     )
   }
+}
+
+/** A deduction or a hold, as far as the account row alone can decide it, and its result. */
+export interface Spending<R> extends Omit<SpendCommand, 'id' | 'userId' | 'creditType' | 'request' | 'alerts'> {
+  result: (spent: Spent) => R
+}
+
+/** A use that is nothing but that. */
+function useOf<T extends string>(
+  account: AccountKey,
+  use: CommandDetails & { amount: number },
+): Spending<CreditTransaction<T>> {
+  const { amount, description, referenceId, referenceType, metadata, actor, idempotencyKey: key, request: kept } = use
+  const asked = { key, amount, description, referenceId, referenceType, metadata, actor, kept, hold: null }
+  return { ...asked, result: (spent) => toCreditTransaction<T>(spentTransaction(account, use, spent)) }
 }
 
 /** A call on one account, ready to run. */

@@ -49,6 +49,11 @@ export interface CreditServiceOptions<T extends string = DefaultCreditType> {
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** A clock instead of the database's, for tests; balances are not cached then. */
   clock?: Clock | undefined
+  /**
+   * Send concurrent deductions and holds of this service together: one statement for many, in the order of their calls.
+   * Default true; `false` sends each by itself, at the same time as the others.
+   */
+  batching?: boolean | undefined
   /** Where we report what no caller waits for. Default: warnings and errors on the console. */
   logger?: Logger | undefined
 }

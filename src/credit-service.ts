@@ -175,6 +175,7 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
       [['operation', 'deduct']],
       { grants: { covering: amount } },
       (posting, details) => deductCredits(posting, { ...details, amount }),
+      { amount, keep: (request) => request },
     )
   }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import type { UserId, WriteOptions } from './credit-inputs.js'
 import { GrantNotFoundError } from './errors.js'
 import { ownKey } from './holds.js'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { type CreditHold, toCreditHold } from './credit-hold.js'
 import type { CreditTypeField } from './credit-types.js'
 import type { ReferenceOptions, UserId, WriteOptions } from './credit-inputs.js'
@@ -10,6 +10,7 @@ import type { State } from './ledger/decision.js'
 import { captureHold, extendHold, type Hold, holdCredits, releaseHold } from './ledger/hold.js'
 import type { Posting } from './ledger/posting.js'
 import type { CommandRequest } from './ledger/request.js'
+import { spentHold } from './ledger/spent.js'
 import type { JsonObject, Transaction } from './ledger/transaction.js'
 import type { CreditStore } from './ports/store.js'
 import type { Session } from './session.js'
@@ -92,12 +93,13 @@ export async function createHold<T extends string>(
     ['metadata', metadata],
     ['expiresInSeconds', expiresInSeconds],
   ]
+  const key = input.idempotencyKey ?? ownKey(id)
   const outcome = await commands.run<{ holdId: string; hold: Hold | null }>(
     store,
     {
       id,
       userId: account.userId,
-      key: input.idempotencyKey ?? ownKey(id),
+      key,
       request,
       accounts: [account],
       load: { grants: { covering: amount } },
@@ -108,6 +110,14 @@ export async function createHold<T extends string>(
       return { result: { holdId: id, hold }, main: null, accounts: [posting.finish()], keptResult: { holdId: id } }
     },
     ({ keptResult }) => ({ holdId: keptHoldId(keptResult), hold: null }),
+    {
+      ...details,
+      key: input.idempotencyKey,
+      amount,
+      kept: details.request,
+      hold: { seconds: expiresInSeconds, key, result: { holdId: id } },
+      result: (spent) => ({ holdId: id, hold: spentHold(account, { ...details, amount, expiresInSeconds }, spent) }),
+    },
   )
   if (outcome.hold !== null) return toCreditHold(outcome.hold)
   // A repeat is answered with the hold as it is now; under this call's own id it is this call's own write.

@@ -1,5 +1,5 @@
 import { v5 as uuidv5 } from 'uuid'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { rememberCustomer } from './customers.js'
 import { isCreditError } from './errors.js'
 import { canonicalUserId } from './inputs.js'

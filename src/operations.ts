@@ -164,6 +164,7 @@ export async function spend<T extends string>(session: Session<T>, given: SpendI
   const { creditType, amount, description, use } = session.prices.price(input.operation, input.params)
   const { commands } = await session.open()
   const call = await session.account({ userId: input.userId, creditType, tx: input.tx })
+  const keep = (request: JsonObject | null): JsonObject => ({ ...request, ...operationRequest(use) })
   return commands.write(
     call,
     // Not compared with the first call's: the price of a repeat may have changed.
@@ -181,8 +182,9 @@ export async function spend<T extends string>(session: Session<T>, given: SpendI
       // Not before: a repeat returns the first result, though the price has become 0 meanwhile.
       if (amount === 0)
         throw new InvalidAmountError(`Operation "${use.name}" costs 0 credits here: there is nothing to spend`)
-      return deductCredits(posting, { ...details, amount, request: { ...details.request, ...operationRequest(use) } })
+      return deductCredits(posting, { ...details, amount, request: keep(details.request) })
     },
+    amount === 0 ? null : { amount, keep },
   )
 }
 

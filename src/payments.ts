@@ -1,5 +1,5 @@
 import { cardSaved, customerGone } from './cards.js'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { fulfillCheckout } from './fulfillments.js'
 import { INTERNAL_KEY_PREFIX } from './inputs.js'
 import { settleInvoice, settleSubscription } from './invoices.js'

@@ -1,5 +1,5 @@
 import { v5 as uuidv5 } from 'uuid'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import type { Fulfillment, PaymentState } from './ledger/fulfillment.js'
 import type { QuarantineEntry } from './ledger/purchase.js'
 import type { Checkout, Invoice } from './ports/payments.js'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'
 import { InvalidInputError, TransactionNotFoundError } from './errors.js'
 import type { UserId } from './credit-inputs.js'

@@ -1,4 +1,4 @@
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { settleFacts } from './ledger/fulfillment.js'
 import { isStepBack, type PaymentFact, type Purchase } from './ledger/purchase.js'
 import type { PaymentReversals } from './ports/payments.js'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { isCreditError } from './errors.js'
 import { parseInput } from './inputs.js'
 import type { AccountKey } from './ledger/account.js'

@@ -111,14 +111,15 @@ export class Session<T extends string> {
     const opened = this.#opened
     this.#opened = null
     if (opened === null) return
-    const { store, balances, events } = await opened
+    const { store, balances, events, commands } = await opened
+    await commands.finished()
     await events.finished()
     await balances.close()
     await store.close()
   }
 
   async #openOwn(): Promise<Opened> {
-    const { clock = null, cache, on = {}, waitUntil = null } = this.options
+    const { clock = null, cache, on = {}, waitUntil = null, batching = true } = this.options
     const store = this.options.store ?? (await openDefaultStore())
     const balances = new Balances(
       clock === null ? (cache === undefined ? await openDefaultCache(store) : cache) : null,
@@ -129,7 +130,12 @@ export class Session<T extends string> {
         ? {}
         : { topupDue: async (account: AccountKey) => runTopup(await this.till(), account) }
     const events = new EventDelivery({ store, on: { ...on, ...ownCallbacks }, waitUntil, clock, logger: this.logger })
-    return { store, balances, events, commands: new Commands({ clock, balances, rules: this.rules, events, store }) }
+    return {
+      store,
+      balances,
+      events,
+      commands: new Commands({ clock, balances, rules: this.rules, events, store, batching }),
+    }
   }
 
   async #openWithin(outer: Session<T>): Promise<Opened> {

@@ -7,7 +7,7 @@ import {
   quantityInput,
   resolvePages,
 } from './checkouts.js'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import type { UserId } from './credit-inputs.js'
 import { changeTopup } from './cards.js'
 import { withCustomer } from './customers.js'

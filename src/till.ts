@@ -1,5 +1,5 @@
 import type { Commands } from './commands.js'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { isRowId } from './inputs.js'
 import type { ClawbackPolicy, Reversal } from './ledger/clawback.js'
 import type { State } from './ledger/decision.js'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import type { UserId } from './credit-inputs.js'
 import type { CreditTypes } from './credit-types.js'
 import { InvalidInputError, PackageInactiveError, PackageNotFoundError } from './errors.js'

@@ -1,6 +1,6 @@
 import { changeTopup } from './cards.js'
 import { createCheckout } from './checkouts.js'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import { isCreditError } from './errors.js'
 import { paymentState, settlePayment } from './fulfillments.js'
 import type { AccountKey } from './ledger/account.js'

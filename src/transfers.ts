@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { newRowId } from './commands.js'
+import { newRowId } from './row-id.js'
 import type { CreditTypeField } from './credit-types.js'
 import type { DeductCreditsInput, ReferenceOptions, UserId, WriteOptions } from './credit-inputs.js'
 import { type CreditTransaction, toCreditTransaction } from './credit-transaction.js'

@@ -108,6 +108,20 @@ function decodeKnown({ byKey, byId, kept }: JsonKnown): KnownCommand | null {
   return { transaction, request: transaction.request, keptResult: null }
 }
 
+/** What the keys and ids of commands were used for; null: nothing. In their order. */
+export async function selectKnownCommands(
+  sql: SqlExecutor,
+  tables: SqlTables,
+  commands: readonly Pick<Command, 'id' | 'userId' | 'key'>[],
+): Promise<(KnownCommand | null)[]> {
+  const items = commands.map(({ id, userId, key }) => ({ id, userId, key }))
+  const [row] = await sql.query(
+    `with input as materialized (select $1::text::jsonb as j) select ${knownItems(tables)}::text as known from input`,
+    [JSON.stringify({ items })],
+  )
+  return (JSON.parse(String(row?.known)) as JsonKnown[]).map(decodeKnown)
+}
+
 /** Only the parts a command needs stand in its statement; there are a handful of different texts. */
 function loadStatement(tables: SqlTables, command: Command): string {
   const { key, accounts, items = [], load } = command

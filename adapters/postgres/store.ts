@@ -34,6 +34,7 @@ import {
   selectPurchases,
   updatePackage,
 } from './selling-statements.js'
+import { fastPath } from './spend.js'
 import type { SqlDatabase } from './sql-database.js'
 import { sqlStateOf, toCreditError, translateSqlError } from './sql-errors.js'
 import type { SqlTables } from './sql-tables.js'
@@ -41,11 +42,18 @@ import { selectDueTopups, selectTopups } from './topup-statements.js'
 import { hostTransaction, updateInHostTransaction, updateInOwnTransaction } from './update.js'
 
 /** The store on any Postgres, by whichever driver: statements here, rules in the ledger. */
-export function sqlStore(database: SqlDatabase, tables: SqlTables, memoryScope: object | null): CreditStore {
-  return storeOn(database, tables, memoryScope, {
-    update: (command, decide, compare) => updateInOwnTransaction(database, tables, command, decide, compare),
-    writeOnce,
-  })
+export function sqlStore(
+  database: SqlDatabase,
+  tables: SqlTables,
+  { memoryScope = null, fastPath: isFast = true }: { memoryScope?: object | null; fastPath?: boolean } = {},
+): CreditStore {
+  return {
+    ...storeOn(database, tables, memoryScope, {
+      update: (command, decide, compare) => updateInOwnTransaction(database, tables, command, decide, compare),
+      writeOnce,
+    }),
+    ...(isFast ? { spend: fastPath(database, tables) } : {}),
+  }
 }
 
 /** The same inside of a host's transaction, which decides about everything that is written. */

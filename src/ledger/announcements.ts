@@ -1,6 +1,6 @@
 import type { Account } from './account.js'
 import type { AccountRules } from './account-state.js'
-import { crossedThresholds, thresholdsInCredits } from './alert.js'
+import { crossedThresholds, type Threshold, thresholdsInCredits } from './alert.js'
 import type { EventDraft } from './event.js'
 import { allocatedCredits, type Grant, isGrantAllocation } from './grant.js'
 import type { Hold } from './hold.js'
@@ -22,17 +22,30 @@ export interface Step {
   others: readonly EventDraft[]
 }
 
+/** Balances at which somebody is to be told of a fall; null: nobody listens. */
+export function alertsOf({ announce, alerts }: AccountRules): readonly Threshold[] | null {
+  const low = announce.has('balanceLow') ? alerts : []
+  const all = announce.has('depleted') ? [...low, { credits: 0 }] : low
+  return all.length === 0 ? null : all
+}
+
+/** Can uses and holds be told of from the account row alone, or is there more to count or to tell? */
+export function isDecidedByRow({ limits, announce }: AccountRules): boolean {
+  return limits.length === 0 && !announce.has('deducted') && !announce.has('held')
+}
+
 /** What is to be told of a step to those who listen, and what the account remembers of it for the next step. */
 export function announcements(
-  { announce, alerts }: AccountRules,
+  rules: AccountRules,
   step: Step,
 ): { events: EventDraft[]; marks: Pick<Account, 'alertFloor' | 'topupDue'> } {
+  const { announce, alerts } = rules
   const topup = askForTopup(step)
   const { alertFloor } = step.account
   if (announce.size === 0) return { events: [], marks: { alertFloor, topupDue: topup.due } }
   const { account, transactions, newHolds, newGrants, reached, before, after: balance, others } = step
   const low = announce.has('balanceLow') ? thresholdsInCredits(alerts, account.lastCredit) : []
-  const thresholds = announce.has('depleted') ? [...low, 0] : low
+  const thresholds = thresholdsInCredits(alertsOf(rules) ?? [], account.lastCredit)
   const fallen = crossedThresholds({ thresholds, floor: account.alertFloor, before, after: balance })
   const lowest = fallen.crossed.filter((threshold) => low.includes(threshold)).sort((a, b) => a - b)[0]
   const drafts: EventDraft[] = [

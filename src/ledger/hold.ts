@@ -56,22 +56,20 @@ export function holdCredits(
 ): Hold {
   posting.limits.take({ calls: 1, credits: amount })
   const allocations = takeAvailable(posting, amount)
-  const { userId, creditType } = posting.key
-  const hold: Hold = {
-    ...details,
-    userId,
-    creditType,
-    amount,
-    captured: 0,
-    status: 'open',
-    expiresAt: after(posting.now, expiresInSeconds),
-    allocations,
-    createdAt: posting.now,
-    updatedAt: posting.now,
-  }
+  const hold = newHold(posting.key, { ...details, amount, expiresInSeconds, allocations }, posting.now)
   posting.pin(allocations)
   posting.saveHold(hold)
   return hold
+}
+
+/** A hold that has just been made. */
+export function newHold(
+  { userId, creditType }: AccountKey,
+  { expiresInSeconds, ...details }: HoldDetails & Pick<Hold, 'amount' | 'allocations'> & { expiresInSeconds: number },
+  now: Date,
+): Hold {
+  const expiresAt = after(now, expiresInSeconds)
+  return { ...details, userId, creditType, captured: 0, status: 'open', expiresAt, createdAt: now, updatedAt: now }
 }
 
 export type HoldDetails = Omit<CommandDetails, 'idempotencyKey'>

@@ -288,8 +288,7 @@ export class Posting {
     account.headGrantId = head?.id ?? null
     account.headRemaining = head?.remaining ?? 0
     account.scheduled = account.balance + account.debt - account.held - this.#usable
-    const { holds, schedules } = this
-    const nextKnown = nextMoment({ grants: this.#grants.values(), holds, schedules }, this.now)
+    const nextKnown = nextMoment(this, this.now)
     account.nextDueAt = earliestAfter(this.now, [this.#nextDueAt, nextKnown])
     account.version += 1
     account.updatedAt = this.now
@@ -302,8 +301,8 @@ export class Posting {
       transactions: this.#transactions,
       newGrants,
       changedGrants: [...this.#grants.values()].filter((grant) => this.#rowChanges(grant, oldHead)),
-      holds: holds.filter(({ id }) => this.#saved.has(id)),
-      schedules: schedules.filter(({ id }) => this.#saved.has(id)),
+      holds: this.holds.filter(({ id }) => this.#saved.has(id)),
+      schedules: this.schedules.filter(({ id }) => this.#saved.has(id)),
       limitCounts: this.limits.changed,
       topup: this.#saved.has('topup') ? this.#topup : null,
       events: events.map(({ kind, payload }, position) => {

@@ -1,4 +1,5 @@
 import type { Account, AccountKey } from '../ledger/account.js'
+import type { Threshold } from '../ledger/alert.js'
 import type { AccountHistory } from '../ledger/audit.js'
 import type { Balance } from '../ledger/balance.js'
 import type { Decision, State } from '../ledger/decision.js'
@@ -6,6 +7,7 @@ import type { Grant } from '../ledger/grant.js'
 import type { Hold } from '../ledger/hold.js'
 import type { CommandRequest, StoredRequest } from '../ledger/request.js'
 import type { Schedule } from '../ledger/schedule.js'
+import type { Spent } from '../ledger/spent.js'
 import type { JsonObject, Transaction, TransactionType } from '../ledger/transaction.js'
 import type { DueStore } from './due-store.js'
 import type { OutboxStore } from './outbox-store.js'
@@ -101,9 +103,9 @@ export type Decide<R> = (state: State, now: Date) => Decision<R>
 /** Tells in which field a repeated key's request differs from the first; null: it is the same request. */
 export type CompareRequest = (asked: CommandRequest, stored: StoredRequest) => string | null
 
-/** A plain deduction, as far as an account row alone can decide it. */
+/** A deduction or a hold, as far as an account row alone can decide it. */
 export interface SpendCommand extends AccountKey {
-  /** As in {@link Command}: the new transaction's id. */
+  /** As in {@link Command}: the id of the transaction, or of the hold. */
   id: string
   key: string | null
   request: CommandRequest
@@ -114,20 +116,32 @@ export interface SpendCommand extends AccountKey {
   referenceType: string | null
   metadata: JsonObject | null
   actor: string | null
-  now: Date | null
+  /** What is kept beside the columns; see `Transaction.request`. */
+  kept: JsonObject | null
+  /** Set the credits aside instead of taking them, and keep the command under `key` with `result`, as `update` does. */
+  hold: { seconds: number; key: string; result: JsonObject } | null
+  /** Balances at which somebody is to be told; null: nobody listens. */
+  alerts: readonly Threshold[] | null
 }
 
-/** What became of one deduction of a batch; the others are not affected. */
+/** What became of one call of a batch; the others are not affected. */
 export type SpendOutcome =
-  | { status: 'applied'; transaction: Transaction; account: Account }
+  | ({ status: 'applied' } & Spent)
   | Replayed
   | Conflict
   /** Surely not covered; nothing was written. */
   | { status: 'insufficient'; available: number }
-  /** The row alone can't tell: ask `update`. Nothing was written. */
+  /** The row alone can't tell, or an earlier call of the account could not be told: ask `update`. Nothing was written. */
   | { status: 'undecided' }
   /** Somebody else holds the account; nothing was written. */
   | { status: 'busy' }
+
+export interface SpendOptions {
+  /** The time to decide by, as in {@link Command}. */
+  now: Date | null
+  /** Wait for accounts that somebody else holds (for a bounded time) instead of calling them busy. */
+  wait: boolean
+}
 
 export interface TransactionQuery {
   userId: string
@@ -172,7 +186,7 @@ export type UserIdType = 'text' | 'integer' | 'bigint' | 'uuid'
  * Where balances and transactions live. Stores keep invariants; they hold no rules about credits.
  *
  * Every method ends in bounded time. Rejections: `UnavailableError` (surely nothing was written), `OutcomeUnknownError`
- * (only from `update`: it could not be settled), `StoreNotConfiguredError` (no tables), and what `decide` throws.
+ * (only from `update` and `spend`: it could not be settled), `StoreNotConfiguredError` (no tables), and what `decide` throws.
  */
 export interface CreditStore extends PackageStore, PurchaseStore, DueStore, OutboxStore, ReportStore {
   readonly userIdType: UserIdType
@@ -195,11 +209,15 @@ export interface CreditStore extends PackageStore, PurchaseStore, DueStore, Outb
   update<R>(command: Command, decide: Decide<R>, compare: CompareRequest): Promise<Applied<R> | Replayed | Conflict>
 
   /**
-   * Optional fast path: decide deductions from their account rows alone, in one statement for all of them, outcomes in
-   * the order of the commands. Never decides differently from `update`; everything that needs more than the row (another
-   * grant than the head, something due, debt) is `undecided`. Not for host transactions.
+   * Optional fast path: decide deductions and holds from their account rows alone, in one statement for all of them;
+   * outcomes in the order of the commands. Never decides differently from `update` in their order; whatever needs more
+   * than the row (another grant than the head, something due, debt, an alert) is `undecided`, and so are the calls of its
+   * account behind it; only refused calls are overtaken. No two commands of a batch have one user and key. Not for host
+   * transactions, nor for accounts with limits or with listeners to every use.
+   *
+   * Rejects as a whole, with `OutcomeUnknownError` when the answer was lost: `update` with the same ids settles it.
    */
-  spend?(commands: readonly SpendCommand[]): Promise<SpendOutcome[]>
+  spend?(commands: readonly SpendCommand[], compare: CompareRequest, options: SpendOptions): Promise<SpendOutcome[]>
 
   /**
    * This store as seen from inside of a host's own database transaction `tx`: all its methods run there, and share its

@@ -241,7 +241,7 @@ async function failureOf(call: Promise<unknown>): Promise<{ error: unknown; took
   return { error, took: performance.now() - start }
 }
 
-const storeOf = (opened: SqlDatabase) => sqlStore(opened, ownTables(DEFAULT_SCHEMA), null)
+const storeOf = (opened: SqlDatabase) => sqlStore(opened, ownTables(DEFAULT_SCHEMA))
 
 describe('a call on the outer store inside of its own transaction', () => {
   const oneConnection: Record<string, () => Promise<{ store: CreditStore; end: () => Promise<void> }>> = {

@@ -53,11 +53,13 @@ describe('a write whose answer is lost', () => {
   })
 
   it("happens once, is told as the call's own, and its balance is what everybody reads (B10: lost ack)", async () => {
-    await credits.addCredits('ann', 100, 'calling', 'gift')
-    expect(await credits.getBalance('ann', 'calling')).toBe(100)
     pool.loseAnswersTo('commit', 1)
+    const gift = await credits.addCredits('ann', 100, 'calling', 'gift')
+    expect(gift).toMatchObject({ amount: 100, balanceAfter: 100, replayed: false })
+    expect(await credits.getBalance('ann', 'calling')).toBe(100)
+    pool.loseAnswersTo('with spent as', 1)
     const use = await credits.deductCredits('ann', 10, 'calling', 'call')
-    expect(pool.lost).toBe(1)
+    expect(pool.lost).toBe(2)
     expect(use).toMatchObject({ amount: -10, balanceAfter: 90, replayed: false })
     expect(await credits.getBalance('ann', 'calling')).toBe(90)
     expect(await credits.getTransactionHistory('ann')).toHaveLength(2)

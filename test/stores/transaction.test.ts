@@ -259,7 +259,7 @@ describe('the outer credits inside of their own transaction, where there is one 
       const opened = await ONE_CONNECTION[name]?.()
       if (opened === undefined) throw new Error(`no database ${name}`)
       const credits = new CreditService({
-        store: sqlStore(opened.database, ownTables(DEFAULT_SCHEMA), null),
+        store: sqlStore(opened.database, ownTables(DEFAULT_SCHEMA)),
         cache: null,
       })
       const userId = newUser()
