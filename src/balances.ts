@@ -35,6 +35,7 @@ export class Balances {
 
   /** Let nobody read older than these rows, as far as their version is known. */
   async forget(accounts: readonly (AccountKey & { version?: number })[]): Promise<void> {
+    if (this.#cache === null) return
     await Promise.all(
       accounts.map((account) =>
         this.#attempt(undefined, (cache) => cache.invalidate(balanceCacheKey(account), account.version)),

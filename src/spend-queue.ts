@@ -62,7 +62,9 @@ export class SpendQueue {
   readonly #ready = new Set<Line>()
   readonly #general: (() => Promise<void>)[] = []
   readonly #running = { shared: 0, alone: 0, general: 0 }
+  /** Calls without an answer, and those of them that have not been sent. */
   #open = 0
+  #waiting = 0
   #isScheduled = false
   #idle: (() => void)[] = []
 
@@ -110,6 +112,7 @@ export class SpendQueue {
     this.#lines.set(key, line)
     line.waiting.push(call)
     this.#open += 1
+    this.#waiting += 1
     if (!line.isBusy) this.#ready.add(line)
   }
 
@@ -125,11 +128,9 @@ export class SpendQueue {
   /** Send what can be sent now. */
   #dispatch(): void {
     const [only] = this.#ready
-    if (only !== undefined && this.#ready.size === 1) {
-      if (this.#running.alone < MAX_ALONE) this.#sendBatch('alone', [only])
-      // A free place among the others is as good, as long as nobody is known to hold the account.
-      else if (!only.isHeldUp && this.#running.shared < MAX_SHARED) this.#sendBatch('shared', [only])
-    }
+    // Nobody else to keep waiting: it may as well wait for its account.
+    if (only !== undefined && this.#ready.size === 1 && this.#running.shared + this.#running.alone === 0)
+      this.#sendBatch('alone', [only])
     for (const line of this.#ready)
       if (line.isHeldUp && this.#running.alone < MAX_ALONE) this.#sendBatch('alone', [line])
     while (this.#running.shared < MAX_SHARED) {
@@ -153,9 +154,14 @@ export class SpendQueue {
       )
       .then((tell) => {
         this.#running[kind] -= 1
-        // First those who wait, then what the callers make of their answers: the database works meanwhile.
+        if (this.#waiting < MIN_BATCH) {
+          // They go with what these callers ask next.
+          this.#dispatchSoon()
+          tell(); return;
+        }
+        // On their way first, so that the database works while the callers make something of their answers.
         this.#dispatch()
-        tell()
+        endOfTurn(tell)
       })
   }
 
@@ -176,6 +182,7 @@ export class SpendQueue {
       }
       if (calls.length === 0) continue
       line.waiting.splice(0, calls.length)
+      this.#waiting -= calls.length
       line.isBusy = true
       this.#ready.delete(line)
       parts.push({ line, calls })
@@ -203,6 +210,7 @@ export class SpendQueue {
       }
       const [first] = line.isHeldUp ? [] : left.splice(0, 1)
       line.waiting.unshift(...left)
+      this.#waiting += left.length
       if (first === undefined) this.#free(line)
       else this.#decideInGeneral({ line, calls: [first] }, false)
     }

@@ -102,9 +102,10 @@ export function spendStatement({ names, userIdType }: SqlTables, features: Spend
     ), covered as (
       select *, not is_known and coalesce(${soFar(
         'bool_and',
-        `is_settled and sees_keys and total < head_remaining and total_used + total <= ${MAX_SAFE}
+        // What is null can't be told, and is not to be passed over by the aggregate.
+        `coalesce(is_settled and sees_keys and total < head_remaining and total_used + total <= ${MAX_SAFE}
           and not topup_due and (topup_threshold is null or available - total > topup_threshold)
-          ${when(alerts, `and (alerts is null or (alert_floor = ${ARMED_BELOW} and available - total > alert_floor))`)}`,
+          ${when(alerts, `and (alerts is null or (alert_floor = ${ARMED_BELOW} and available - total > alert_floor))`)}, false)`,
         'not is_known',
       )}, false) as applies
       from totals

@@ -83,7 +83,10 @@ function toSentCall(command: SpendCommand, n: number): SentCall {
   }
 }
 
-/** Every call's own outcome. What was asked with a key is refused only after a look that surely sees the key. */
+/**
+ * Every call's own outcome. What was asked with a key is refused only after a look that surely sees the key; without an
+ * answer to that, it can't be told.
+ */
 async function outcomesOf(
   database: SqlDatabase,
   tables: SqlTables,
@@ -92,8 +95,10 @@ async function outcomesOf(
   { compare, wait }: { compare: CompareRequest; wait: boolean },
 ): Promise<SpendOutcome[]> {
   const asked = commands.filter(({ key }, n) => key !== null && ['known', 'refused'].includes(calls[n]?.[0] ?? ''))
-  const found = asked.length === 0 ? [] : await selectKnownCommands(database, tables, asked)
-  const known = new Map(asked.map(({ id }, index) => [id, found[index] ?? null]))
+  const looking = asked.length === 0 ? Promise.resolve([]) : selectKnownCommands(database, tables, asked)
+  // The others were written already.
+  const found = await looking.catch(() => null)
+  const known = new Map(asked.map(({ id }, index) => [id, found?.[index] ?? null]))
   const at = new Date(now)
   return commands.map((command, n): SpendOutcome => {
     const before = known.get(command.id) ?? null
@@ -108,7 +113,8 @@ async function outcomesOf(
       return { status: 'applied', seq, balanceAfter, grantId, version, at }
     }
     // Of an account that does not exist, there is nothing.
-    if (outcome === 'refused') return { status: 'insufficient', available: available ?? 0 }
+    if (outcome === 'refused' && (found !== null || command.key === null))
+      return { status: 'insufficient', available: available ?? 0 }
     // After a wait, there is nobody to wait for: the account was renamed meanwhile.
     return { status: outcome === 'busy' && !wait ? 'busy' : 'undecided' }
   })
