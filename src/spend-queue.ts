@@ -157,7 +157,8 @@ export class SpendQueue {
         if (this.#waiting < MIN_BATCH) {
           // They go with what these callers ask next.
           this.#dispatchSoon()
-          tell(); return;
+          tell()
+          return
         }
         // On their way first, so that the database works while the callers make something of their answers.
         this.#dispatch()
