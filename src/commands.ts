@@ -8,6 +8,7 @@ import type { CommandDetails } from './ledger/add.js'
 import { alertsOf, isDecidedByRow } from './ledger/announcements.js'
 import type { State } from './ledger/decision.js'
 import type { EventKind } from './ledger/event.js'
+import type { HoldDetails } from './ledger/hold.js'
 import { Posting } from './ledger/posting.js'
 import { type CommandRequest, firstDifference, requestBeyondColumns } from './ledger/request.js'
 import { type Spent, spentTransaction } from './ledger/spent.js'
@@ -77,10 +78,9 @@ export class Commands {
     if (spending === null || spender === null || account === undefined) return general()
     const rules = this.#tools.rules.of(account.creditType)
     if (!isDecidedByRow(rules)) return general()
-    const { result, ...asked } = spending
-    const spend = { ...asked, ...account, id: command.id, request: command.request, alerts: alertsOf(rules) }
     const { balances } = this.#tools
-    const outcome = await spender.decide(spend, general).catch(async (error: unknown) => {
+    const asked = spendCommand(command, account, spending, alertsOf(rules))
+    const outcome = await spender.decide(asked, general).catch(async (error: unknown) => {
       await this.#forgetUnknown(command, error)
       throw error
     })
@@ -88,8 +88,8 @@ export class Commands {
       case 'general':
         return outcome.result
       case 'applied':
-        await balances.forget([{ ...account, version: outcome.version }])
-        return result(outcome)
+        await balances.forget([{ userId: asked.userId, creditType: asked.creditType, version: outcome.version }])
+        return spending.result(outcome)
       case 'replayed':
         await balances.forget([account])
         return replayed(outcome)
@@ -179,24 +179,53 @@ export class Commands {
         // Under this call's own id it is this call's own write, found again after its answer was lost.
         return toCreditTransaction<T>(transaction, transaction.id !== id)
       },
-      use === null ? null : useOf<T>(account, { ...details, amount: use.amount, request: use.keep(kept) }),
+      use === null ? null : useOf<T>(account, key, use.amount, { ...details, request: use.keep(kept) }),
     )
   }
 }
 
 /** A deduction or a hold, as far as the account row alone can decide it, and its result. */
-export interface Spending<R> extends Omit<SpendCommand, 'id' | 'userId' | 'creditType' | 'request' | 'alerts'> {
+export interface Spending<R> extends Pick<SpendCommand, 'key' | 'amount' | 'hold'> {
+  details: HoldDetails
   result: (spent: Spent) => R
 }
 
 /** A use that is nothing but that. */
 function useOf<T extends string>(
   account: AccountKey,
-  use: CommandDetails & { amount: number },
+  key: string | null,
+  amount: number,
+  details: CommandDetails,
 ): Spending<CreditTransaction<T>> {
-  const { amount, description, referenceId, referenceType, metadata, actor, idempotencyKey: key, request: kept } = use
-  const asked = { key, amount, description, referenceId, referenceType, metadata, actor, kept, hold: null }
-  return { ...asked, result: (spent) => toCreditTransaction<T>(spentTransaction(account, use, spent)) }
+  const result = (spent: Spent): CreditTransaction<T> =>
+    toCreditTransaction<T>(spentTransaction(account, amount, details, spent))
+  return { key, amount, details, hold: null, result }
+}
+
+/** Field by field, as in `toCreditTransaction`: this runs for every deduction. */
+function spendCommand(
+  { id, request }: Pick<Command, 'id' | 'request'>,
+  { userId, creditType }: AccountKey,
+  { key, amount, details, hold }: Omit<Spending<unknown>, 'result'>,
+  alerts: SpendCommand['alerts'],
+): SpendCommand {
+  const { description, referenceId, referenceType, metadata, actor, request: kept } = details
+  return {
+    id,
+    userId,
+    creditType,
+    key,
+    request,
+    amount,
+    description,
+    referenceId,
+    referenceType,
+    metadata,
+    actor,
+    kept,
+    hold,
+    alerts,
+  }
 }
 
 /** A call on one account, ready to run. */

@@ -111,10 +111,9 @@ export async function createHold<T extends string>(
     },
     ({ keptResult }) => ({ holdId: keptHoldId(keptResult), hold: null }),
     {
-      ...details,
       key: input.idempotencyKey,
       amount,
-      kept: details.request,
+      details,
       hold: { seconds: expiresInSeconds, key, result: { holdId: id } },
       result: (spent) => ({ holdId: id, hold: spentHold(account, { ...details, amount, expiresInSeconds }, spent) }),
     },

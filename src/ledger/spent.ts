@@ -19,7 +19,8 @@ export interface Spent {
 /** The row of the ledger that `deductCredits` writes, of a use that the head grant covered. */
 export function spentTransaction(
   key: AccountKey,
-  use: CommandDetails & { amount: number },
+  amount: number,
+  use: CommandDetails,
   { grantId, seq, balanceAfter, at }: Spent,
 ): Transaction {
   return {
@@ -28,7 +29,7 @@ export function spentTransaction(
     creditType: key.creditType,
     seq,
     transactionType: 'usage',
-    amount: -use.amount,
+    amount: -amount,
     balanceAfter,
     description: use.description,
     referenceId: use.referenceId,
@@ -40,7 +41,7 @@ export function spentTransaction(
     request: use.request,
     relatedId: null,
     actor: use.actor,
-    allocations: [{ grantId, amount: use.amount }],
+    allocations: [{ grantId, amount }],
   }
 }
 
