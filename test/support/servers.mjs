@@ -7,6 +7,7 @@
  *
  *   fork('servers.mjs')                              → { postgresUrl, redisUrl }
  *   fork('servers.mjs', ['redis', '--maxmemory', …]) → { redisUrl, pid }, a private Redis with these settings
+ *   fork('servers.mjs', ['postgres', 'fsync=on', …]) → { postgresUrl }, a private PostgreSQL with these settings
  *
  * Answers one message, the above or `{ error }`, and then lives until the channel closes.
  */
@@ -42,7 +43,9 @@ const [only, ...settings] = process.argv.slice(2)
 try {
   // The parent may have left while this file was loading, before anyone listened for it.
   if (!process.connected) await stop()
-  answer(only === 'redis' ? await startRedis(settings) : await startBoth())
+  if (only === 'redis') answer(await startRedis(settings))
+  else if (only === 'postgres') answer({ postgresUrl: await startPostgres(settings) })
+  else answer(await startBoth())
 } catch (error) {
   if (!stopping) answer({ error: error instanceof Error ? error.message : String(error) })
   await stop()
@@ -55,7 +58,7 @@ function answer(message) {
 
 async function startBoth() {
   const [postgresUrl, redisUrl] = await Promise.all([
-    process.env.TEST_DATABASE_URL || startPostgres(),
+    process.env.TEST_DATABASE_URL || startPostgres([]),
     process.env.TEST_REDIS_URL || startRedis([]).then((redis) => redis.redisUrl),
   ])
   return { postgresUrl, redisUrl }
@@ -113,7 +116,7 @@ async function freePort() {
 
 // PostgreSQL
 
-async function startPostgres() {
+async function startPostgres(settings) {
   const base = temporaryDirectory('postgres')
   // mkdtemp makes it 0700; another user must be able to pass through to the data directory.
   chmodSync(base, 0o755)
@@ -141,7 +144,9 @@ async function startPostgres() {
     synchronous_commit: 'off',
     full_page_writes: 'off',
   }
-  const flags = Object.entries(config).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  // Of a setting that is given twice, PostgreSQL takes the last.
+  const lines = [...Object.entries(config).map(([name, value]) => `${name}=${value}`), ...settings]
+  const flags = lines.flatMap((line) => ['-c', line])
   // SIGQUIT is the fastest signal that also ends the server's own children and frees its shared memory.
   await serve(postgres, ['-D', data, ...flags], { ...options, ready: /ready to accept connections/, endBy: 'SIGQUIT' })
   return `postgres://postgres@127.0.0.1:${port}/postgres`
