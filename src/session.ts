@@ -77,9 +77,18 @@ export class Session<T extends string> {
     creditType?: string | undefined
     tx?: unknown
   }): Promise<AccountCall<T>> {
-    const creditType = this.types.resolve(input.creditType)
+    // An unknown type is refused before anything is opened.
+    this.types.resolve(input.creditType)
     const store = await this.store(input.tx)
-    return { store, account: { userId: canonicalUserId(input.userId, store.userIdType), creditType } }
+    return { store, account: this.accountKey(input, store) }
+  }
+
+  /** Which account of the store it is. */
+  accountKey(
+    { userId, creditType }: { userId: string | number; creditType?: string | undefined },
+    { userIdType }: CreditStore,
+  ): AccountKey & { creditType: T } {
+    return { userId: canonicalUserId(userId, userIdType), creditType: this.types.resolve(creditType) }
   }
 
   /** The tools payments are processed with. Throws `PaymentsNotConfiguredError` when there is no provider. */

@@ -119,10 +119,14 @@ export class SpendQueue {
   #dispatchSoon(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    endOfTurn(() => {
+    const dispatch = (): void => {
       this.#isScheduled = false
       this.#dispatch()
-    })
+    }
+    // With nothing on its way, calls that come at once are at this point at once: nobody needs to wait for more.
+    const { shared, alone, general } = this.#running
+    if (shared + alone + general === 0) queueMicrotask(dispatch)
+    else endOfTurn(dispatch)
   }
 
   /** Send what can be sent now. */
@@ -156,7 +160,7 @@ export class SpendQueue {
         this.#running[kind] -= 1
         if (this.#waiting < MIN_BATCH) {
           // They go with what these callers ask next.
-          this.#dispatchSoon()
+          if (this.#waiting > 0) this.#dispatchSoon()
           tell()
           return
         }
