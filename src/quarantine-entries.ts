@@ -18,7 +18,7 @@ export function quarantineEntryOf(
   const { sessionId, paymentId, subtotalMinor, totalMinor, currency } = payment
   return {
     ...unresolved(outcome.reason, now),
-    id: uuidv5(`purchase ${purchase.id}`, QUARANTINE_NAMESPACE),
+    id: purchaseEntryId(purchase.id),
     userId: purchase.userId,
     purchaseId: purchase.id,
     invoiceId: null,
@@ -28,6 +28,14 @@ export function quarantineEntryOf(
 
 function unresolved(reason: string, createdAt: Date) {
   return { reason, createdAt, resolvedAt: null, resolvedBy: null, resolution: null }
+}
+
+export function purchaseEntryId(purchaseId: string): string {
+  return uuidv5(`purchase ${purchaseId}`, QUARANTINE_NAMESPACE)
+}
+
+export function checkoutEntryId(sessionId: string): string {
+  return uuidv5(`checkout ${sessionId}`, QUARANTINE_NAMESPACE)
 }
 
 export function invoiceEntryId(invoiceId: string): string {
@@ -54,7 +62,7 @@ export async function quarantineCheckout(till: Till, checkout: Checkout, reason:
   till.logger.error({ sessionId, purchaseId, reason }, 'a paid checkout was quarantined')
   await saveEntry(till, {
     ...unresolved(reason, till.clock()),
-    id: uuidv5(`checkout ${sessionId}`, QUARANTINE_NAMESPACE),
+    id: checkoutEntryId(sessionId),
     userId: null,
     purchaseId: null,
     invoiceId: null,

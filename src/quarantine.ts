@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import { rememberCustomer } from './customers.js'
 import type { UserId } from './credit-inputs.js'
 import { CheckoutNotPaidError, InvalidInputError, QuarantineNotFoundError } from './errors.js'
 import { paymentState, settlePayment } from './fulfillments.js'
@@ -100,6 +99,10 @@ async function grantInvoice(till: Till, invoiceId: string, given: UserId | undef
     throw new InvalidInputError([{ path: 'userId', message: 'must say whose payment it is' }])
   }
   const userId = inputs.canonicalUserId(given, till.store.userIdType)
-  if (invoice.customerId !== null) await rememberCustomer(till, { userId, customerId: invoice.customerId })
-  await settleInvoice(till, { ...invoice, userId })
+  await settleInvoice(till, invoice, userId)
+  if ((await till.store.listInvoicePurchases(invoiceId)).length > 0) return
+  const message =
+    'nothing was granted: no price of the invoice sells a plan here, or there is no such user; put that right, or add the ' +
+    'credits by hand and dismiss it'
+  throw new InvalidInputError([{ path: 'action', message }])
 }

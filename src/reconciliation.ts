@@ -3,15 +3,16 @@ import { isCreditError } from './errors.js'
 import { fulfillCheckout } from './fulfillments.js'
 import { parseInput } from './inputs.js'
 import { missingLines, settleInvoice } from './invoices.js'
-import { clawbackTarget, type Purchase } from './ledger/purchase.js'
+import type { Purchase } from './ledger/purchase.js'
 import { processPaymentEvent } from './payments.js'
-import type { Checkout, Payment, TimeRange } from './ports/payments.js'
-import { purchasesOf, settlePaymentReversals, toldFacts } from './reversals.js'
+import type { Checkout, Invoice, Payment, PaymentReversals, TimeRange } from './ports/payments.js'
+import { checkoutEntryId, purchaseEntryId } from './quarantine-entries.js'
+import { missingClawback, purchasesOf, settlePaymentReversals } from './reversals.js'
 import type { Till } from './till.js'
 import { settleTopupPayment } from './topups.js'
 
 export interface ReconcileInput {
-  /** What the provider made in this time, half-open. */
+  /** What the provider made in this time, half-open; also what it made before, if it may have been paid only now. */
   from: Date
   to: Date
   /** Repair what the provider's word decides. Default false: only say what is wrong. */
@@ -28,10 +29,17 @@ export interface ReconcileProgress {
 /**
  * `paid_not_granted`: money came, credits did not. `granted_not_paid`: credits came, money did not; never repaired, a person
  * has to look. `under_clawed`, `over_clawed`: money went back, and too few or too many credits with it. `quarantined`: waits
- * for a person. `unknown_purchase`: paid for a purchase of ours that is not in this database.
+ * for a person. `unknown_purchase`: paid for a purchase of ours that is not in this database. `not_handled`: looking at it, or
+ * repairing it, failed; the log says why.
  */
 export type FindingKind =
-  'paid_not_granted' | 'granted_not_paid' | 'under_clawed' | 'over_clawed' | 'quarantined' | 'unknown_purchase'
+  | 'paid_not_granted'
+  | 'granted_not_paid'
+  | 'under_clawed'
+  | 'over_clawed'
+  | 'quarantined'
+  | 'unknown_purchase'
+  | 'not_handled'
 
 export interface Finding {
   kind: FindingKind
@@ -77,6 +85,9 @@ const DAY_MS = 86_400_000
 /** A session lives so long before it is paid. */
 const SESSION_MS = 25 * 3_600_000
 
+/** An invoice is collected for so long after it was made: the provider tries a card that fails again for weeks. */
+const COLLECTING_MS = 30 * DAY_MS
+
 /** A delayed payment takes so long to arrive. */
 const SETTLING_MS = 15 * DAY_MS
 
@@ -92,10 +103,8 @@ export async function reconcile(till: Till, given: ReconcileInput): Promise<Reco
     await run.sales(range)
     await run.granted(range)
   }
-  for (const range of days({ from, to })) {
-    await run.invoices(range)
-    await run.reversals(range)
-  }
+  for (const range of days({ from: new Date(from.getTime() - COLLECTING_MS), to })) await run.invoices(range)
+  for (const range of days({ from, to })) await run.reversals(range)
   await run.unsettled({ from: new Date(from.getTime() - SETTLING_MS), to })
   // Last, so that what they would have repaired has been reported.
   await run.events({ from, to })
@@ -118,6 +127,8 @@ class Reconciliation {
   readonly #foreign = { count: 0, examples: [] as string[] }
   /** Purchases of the day that the provider says are paid. */
   #paid = new Set<string>()
+  /** Paid checkouts of purchases that are not here, which a person has dismissed: by those purchases. */
+  readonly #dismissed = new Set<string>()
 
   constructor(till: Till, apply: boolean, onProgress: (progress: ReconcileProgress) => void) {
     this.#till = till
@@ -148,10 +159,13 @@ class Reconciliation {
     const { records } = this.#till.provider
     for await (const checkout of this.#each('checkouts', records.checkouts(range))) {
       const isPaid = checkout.state === 'paid' || checkout.state === 'free'
-      if (checkout.mode === 'payment' && isPaid) await this.#checkout(checkout)
+      if (checkout.mode === 'payment' && isPaid)
+        await this.#tolerant(checkout.sessionId, () => this.#checkout(checkout))
     }
     for await (const payment of this.#each('payments', records.payments(range))) {
-      if (payment.state === 'succeeded') await this.#payment(payment)
+      const { paymentId, state } = payment
+      if (paymentId !== null && state === 'succeeded')
+        await this.#tolerant(paymentId, () => this.#payment({ ...payment, paymentId }))
     }
   }
 
@@ -166,41 +180,18 @@ class Reconciliation {
   }
 
   async invoices(range: TimeRange): Promise<void> {
-    const till = this.#till
-    for await (const invoice of this.#each('invoices', till.provider.records.invoices(range))) {
-      if (invoice.status !== 'paid') continue
-      const { invoiceId, userId } = invoice
-      const missing = await missingLines(till, invoice)
-      if (missing === null) this.#isForeign(invoiceId)
-      if (missing === null || missing.length === 0) continue
-      if (this.#apply) await settleInvoice(till, invoice)
-      const left = this.#apply ? await missingLines(till, invoice) : missing
-      const credits = missing.reduce((sum, line) => sum + line.credits, 0)
-      const repaired = left?.length === 0
-      const kind = missing.some(({ quarantined }) => quarantined) && !repaired ? 'quarantined' : 'paid_not_granted'
-      this.#found(kind, invoiceId, { userId, id: null }, credits, repaired)
+    for await (const invoice of this.#each('invoices', this.#till.provider.records.invoices(range))) {
+      if (invoice.status === 'paid') await this.#tolerant(invoice.invoiceId, () => this.#invoice(invoice))
     }
   }
 
   /** Money that went back: is it taken from the credits, all of it and no more? */
   async reversals(range: TimeRange): Promise<void> {
-    const till = this.#till
     const seen = new Set<string>()
-    for await (const reversals of this.#each('reversals', till.provider.records.reversals(range))) {
+    for await (const reversals of this.#each('reversals', this.#till.provider.records.reversals(range))) {
       if (seen.has(reversals.paymentId)) continue
       seen.add(reversals.paymentId)
-      const wrong: { purchase: Purchase; missing: number }[] = []
-      for (const purchase of await purchasesOf(till, reversals)) {
-        if (purchase.fulfilledAt === null) continue
-        const facts = toldFacts(purchase, reversals, purchase.updatedAt)
-        const missing = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, facts) - purchase.clawed
-        if (missing !== 0) wrong.push({ purchase, missing })
-      }
-      if (wrong.length > 0 && this.#apply) await settlePaymentReversals(till, reversals)
-      for (const { purchase, missing } of wrong) {
-        const kind = missing > 0 ? 'under_clawed' : 'over_clawed'
-        this.#found(kind, reversals.paymentId, purchase, Math.abs(missing), this.#apply)
-      }
+      await this.#tolerant(reversals.paymentId, () => this.#reversals(reversals))
     }
   }
 
@@ -209,13 +200,13 @@ class Reconciliation {
     const { provider } = this.#till
     for await (const purchase of this.#purchases(['pending', 'processing', 'quarantined'], range)) {
       if (purchase.status === 'quarantined') {
-        const reference = purchase.sessionId ?? purchase.paymentId ?? purchase.id
-        this.#found('quarantined', reference, purchase, purchase.credits, false)
+        await this.#notGranted(purchase.sessionId ?? purchase.paymentId ?? purchase.id, purchase, purchase)
         continue
       }
       if (purchase.sessionId === null) continue
       const checkout = await provider.getCheckout(purchase.sessionId)
-      if (checkout?.state === 'paid' || checkout?.state === 'free') await this.#checkout(checkout)
+      if (checkout?.state === 'paid' || checkout?.state === 'free')
+        await this.#tolerant(checkout.sessionId, () => this.#checkout(checkout))
     }
   }
 
@@ -225,25 +216,60 @@ class Reconciliation {
       this.#isForeign(sessionId)
       return
     }
+    if (await this.#isDismissed(checkoutEntryId(sessionId))) this.#dismissed.add(purchaseId)
     const purchase = await this.#purchase(purchaseId, sessionId)
     if (purchase === null) return
     const settled = this.#apply ? await fulfillCheckout(this.#till, checkout) : purchase
-    this.#notGranted(sessionId, purchase, settled)
+    await this.#notGranted(sessionId, purchase, settled)
   }
 
-  async #payment({ paymentId, purchaseId }: Payment): Promise<void> {
-    if (paymentId === null || purchaseId === null) return
+  async #payment({ paymentId, purchaseId }: Payment & { paymentId: string }): Promise<void> {
+    if (purchaseId === null) return
     const purchase = await this.#purchase(purchaseId, paymentId)
     // Of a checkout, its session says more.
     if (purchase?.origin !== 'topup') return
     if (this.#apply) await settleTopupPayment(this.#till, { paymentId, purchaseId })
-    this.#notGranted(paymentId, purchase, await this.#till.store.findPurchase({ id: purchaseId }))
+    await this.#notGranted(paymentId, purchase, await this.#till.store.findPurchase({ id: purchaseId }))
+  }
+
+  async #invoice(invoice: Invoice): Promise<void> {
+    const till = this.#till
+    const { invoiceId, userId } = invoice
+    const missing = await missingLines(till, invoice)
+    if (missing === null) this.#isForeign(invoiceId)
+    if (missing === null || missing.length === 0) return
+    if (this.#apply) await settleInvoice(till, invoice)
+    const left = this.#apply ? await missingLines(till, invoice) : missing
+    const credits = missing.reduce((sum, line) => sum + line.credits, 0)
+    const repaired = left?.length === 0
+    const kind = missing.some(({ quarantined }) => quarantined) && !repaired ? 'quarantined' : 'paid_not_granted'
+    this.#found(kind, invoiceId, { userId, id: null }, credits, repaired)
+  }
+
+  async #reversals(reversals: PaymentReversals): Promise<void> {
+    const till = this.#till
+    const wrong: { purchase: Purchase; missing: number }[] = []
+    for (const purchase of await purchasesOf(till, reversals)) {
+      const missing = await missingClawback(till, purchase, reversals)
+      if (missing !== 0) wrong.push({ purchase, missing })
+    }
+    if (wrong.length === 0) return
+    if (this.#apply) await settlePaymentReversals(till, reversals)
+    const { paymentId } = reversals
+    // As it stands by now: it may have moved on meanwhile.
+    const now = this.#apply ? ((await till.provider.getReversals(paymentId)) ?? reversals) : reversals
+    for (const { purchase, missing } of wrong) {
+      const repaired = this.#apply && (await missingClawback(till, purchase, now)) === 0
+      const kind = missing > 0 ? 'under_clawed' : 'over_clawed'
+      this.#found(kind, paymentId, purchase, Math.abs(missing), repaired)
+    }
   }
 
   /** The purchase of something paid, when it is not settled. */
   async #purchase(purchaseId: string, reference: string): Promise<Purchase | null> {
     const purchase = await this.#till.store.findPurchase({ id: purchaseId })
     if (purchase === null) {
+      if (this.#dismissed.has(purchaseId)) return null
       this.#found('unknown_purchase', reference, { userId: null, id: purchaseId }, null, false)
       return null
     }
@@ -251,10 +277,16 @@ class Reconciliation {
     return purchase.status === 'fulfilled' || purchase.status === 'refunded' ? null : purchase
   }
 
-  #notGranted(reference: string, before: Purchase, after: Purchase | null): void {
+  async #notGranted(reference: string, before: Purchase, after: Purchase | null): Promise<void> {
+    if (after?.status === 'quarantined' && (await this.#isDismissed(purchaseEntryId(before.id)))) return
     const repaired = after?.status === 'fulfilled' || after?.status === 'refunded'
     const kind = after?.status === 'quarantined' ? 'quarantined' : 'paid_not_granted'
     this.#found(kind, reference, before, before.credits, repaired)
+  }
+
+  /** Has a person decided that nothing more happens? */
+  async #isDismissed(quarantineId: string): Promise<boolean> {
+    return (await this.#till.store.findQuarantine(quarantineId))?.resolution === 'dismissed'
   }
 
   #found(
@@ -291,13 +323,15 @@ class Reconciliation {
     this.#onProgress({ pass, checked: this.#checked[pass] })
   }
 
-  /** One event that can't be handled keeps none of the others from it; the passes behind it look at the objects. */
-  async #tolerant(eventId: string, work: () => Promise<void>): Promise<void> {
+  /** What can't be handled, for whatever reason, keeps nothing else from it, and is a finding. */
+  async #tolerant(reference: string, work: () => Promise<void>): Promise<void> {
     try {
       await work()
     } catch (error) {
-      if (!isCreditError(error) || error.code === 'UNAVAILABLE') throw error
-      this.#till.logger.warn({ error, eventId }, 'an undelivered event could not be handled')
+      // Then nothing can be said of the others, either.
+      if (isCreditError(error, 'UNAVAILABLE')) throw error
+      this.#till.logger.error({ error, reference }, 'reconcile could not handle something')
+      this.#found('not_handled', reference, { userId: null, id: null }, null, false)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { newRowId } from './row-id.js'
 import { settleFacts } from './ledger/fulfillment.js'
-import { isStepBack, type PaymentFact, type Purchase } from './ledger/purchase.js'
+import { clawbackTarget, countedFacts, isStepBack, type PaymentFact, type Purchase } from './ledger/purchase.js'
 import type { PaymentReversals } from './ports/payments.js'
 import { findOurPurchase, lockedPurchase, reversalOf, type Till } from './till.js'
 
@@ -76,6 +76,34 @@ async function writeReversals(
   )
 }
 
+/**
+ * Credits that the money which went back for a purchase should have taken and has not; below 0: it took too many. Nothing is
+ * written. Also by what is known of the invoice's other payments, of which this picture says nothing.
+ */
+export async function missingClawback(till: Till, found: Purchase, reversals: PaymentReversals): Promise<number> {
+  const { store, commands } = till
+  return commands.run<number>(
+    store,
+    {
+      id: newRowId(),
+      userId: found.userId,
+      key: null,
+      request: [],
+      accounts: [found],
+      purchases: [found],
+      load: { grants: { covering: 0 } },
+    },
+    (state, now) => {
+      const { purchase, facts: known } = lockedPurchase(commands, state, now)
+      const facts = countedFacts(purchase, mergeFacts(known, purchase, reversals, now))
+      const target =
+        purchase.fulfilledAt === null ? 0 : clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, facts)
+      return { result: target - purchase.clawed, main: null, accounts: [] }
+    },
+    () => 0,
+  )
+}
+
 /** What the provider tells now replaces what we knew, refund by refund and dispute by dispute. */
 function mergeFacts(
   known: readonly PaymentFact[],
@@ -88,7 +116,7 @@ function mergeFacts(
 }
 
 /** What a picture says, as facts about a purchase. */
-export function toldFacts(
+function toldFacts(
   { userId, id: purchaseId }: Purchase,
   { paymentId, refunds, disputes }: PaymentReversals,
   now: Date,

@@ -14,9 +14,11 @@ import { withCustomer } from './customers.js'
 import { InvalidInputError, SubscriptionNotFoundError } from './errors.js'
 import * as inputs from './inputs.js'
 import { settleSubscription } from './invoices.js'
+import { switchOffTopup } from './ledger/auto-topup.js'
 import type { SubscriptionStatus } from './ports/payments.js'
 import type { SubscriptionRecord } from './ports/purchase-store.js'
 import type { Till } from './till.js'
+import { giveUpOpenPayment } from './topups.js'
 
 export interface SubscribeInput extends CheckoutPages {
   userId: UserId
@@ -181,9 +183,8 @@ export async function cancelSubscription(till: Till, given: CancelSubscriptionIn
 /** End a user's subscriptions at once, and their automatic top-ups. Throws when the provider can't be asked now. */
 export async function stopPaying(till: Till, userId: string): Promise<void> {
   for (const topup of await till.store.listTopups(userId)) {
-    await changeTopup(till, topup, (current, now) => {
-      return current.status === 'off' ? null : { ...current, status: 'off', recoveryUrl: null, updatedAt: now }
-    })
+    await changeTopup(till, topup, (current, now) => (current.status === 'off' ? null : switchOffTopup(current, now)))
+    await giveUpOpenPayment(till, topup)
   }
   for (const { id, endedAt } of await till.store.listSubscriptions(userId)) {
     if (endedAt !== null) continue

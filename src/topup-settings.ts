@@ -2,13 +2,14 @@ import * as z from 'zod'
 import { newRowId } from './row-id.js'
 import type { UserId } from './credit-inputs.js'
 import type { CreditTypes } from './credit-types.js'
-import { InvalidInputError, PackageInactiveError, PackageNotFoundError } from './errors.js'
+import { InvalidInputError, isCreditError, PackageInactiveError, PackageNotFoundError } from './errors.js'
 import * as inputs from './inputs.js'
 import type { AccountKey } from './ledger/account.js'
-import { type AutoTopup, type AutoTopupStatus, startOfMonth } from './ledger/auto-topup.js'
+import { type AutoTopup, type AutoTopupStatus, startOfMonth, switchOffTopup } from './ledger/auto-topup.js'
 import { packageId } from './packages.js'
 import { quantityInput } from './checkouts.js'
 import type { Till } from './till.js'
+import { giveUpOpenPayment } from './topups.js'
 
 export interface ConfigureAutoTopupInput<T extends string = string> {
   userId: UserId
@@ -96,9 +97,22 @@ export async function configureAutoTopup<T extends string>(
     },
     () => null,
   )
-  const view = saved === null ? await getAutoTopup(till, types, input) : toView<T>(saved, till.clock())
+  const isGivenUp = !input.enabled && (await giveUpQuietly(till, account))
+  const isCurrent = saved !== null && !isGivenUp
+  const view = isCurrent ? toView<T>(saved, till.clock()) : await getAutoTopup(till, types, input)
   if (view === null) throw new Error('configureAutoTopup: what was written is not there')
   return view
+}
+
+/** False: there is nothing to give up, or it can't be now. Then `runDue` settles it, and switched off it is either way. */
+async function giveUpQuietly(till: Till, account: AccountKey): Promise<boolean> {
+  try {
+    return await giveUpOpenPayment(till, account)
+  } catch (error) {
+    if (!isCreditError(error)) throw error
+    till.logger.warn({ error, ...account }, 'the open payment of a top-up that was switched off is not given up yet')
+    return false
+  }
 }
 
 /** The user's automatic top-up of one credit type; null: never configured. */
@@ -142,7 +156,7 @@ function configured(
   // A card that failed for good does not get better by other settings; a package that was not for sale does.
   const waitsForCard = known.status === 'suspended' && known.lastFailure !== 'package_inactive'
   const stays = waitsForCard || known.status === 'action_required'
-  if (!enabled) return { ...known, ...settings, status: 'off', retryAt: null }
+  if (!enabled) return switchOffTopup({ ...known, ...settings }, now)
   if (!stays) return { ...known, ...settings, status: 'active', retryAt: null }
   // When it stopped tells a new card from the one that was tried.
   return { ...known, ...settings, updatedAt: known.updatedAt }

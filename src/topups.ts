@@ -129,12 +129,28 @@ async function settleOpen(till: Till, { openPurchaseId, openSince, userId, statu
   // It waits for its buyer, or for nobody any more.
   if (status === 'action_required') return
   const age = till.clock().getTime() - openSince.getTime()
-  if (age < SAFE_TO_REPEAT_MS) await pay(till, purchase)
+  // Nobody is asked for money after they have switched it off.
+  if (status !== 'off' && age < SAFE_TO_REPEAT_MS) await pay(till, purchase)
   else
     await settle(till, purchase, {
       ...nothingToPayWith(purchase),
-      failure: { kind: 'soft', code: 'never_sent', message: null },
+      failure: { kind: 'not_tried', code: 'never_sent', message: null },
     })
+}
+
+/**
+ * A top-up was switched off: its payment, should it wait for its buyer, is cancelled at the provider, so that nobody is asked
+ * for it any more; what has been paid by now counts. False: there is none, or its answer is still to come.
+ * @throws {UnavailableError} The provider can't be asked now; `runDue` settles it.
+ */
+export async function giveUpOpenPayment(till: Till, account: AccountKey): Promise<boolean> {
+  const purchaseId = (await topupOf(till, account))?.openPurchaseId ?? null
+  const purchase = purchaseId === null ? null : await till.store.findPurchase({ id: purchaseId })
+  const paymentId = purchase?.paymentId ?? null
+  if (paymentId === null) return false
+  await till.provider.cancelPayment(paymentId)
+  await settleTopupPayment(till, { paymentId, purchaseId })
+  return true
 }
 
 /** News of a payment by its id: of an automatic top-up's, when it is one. */
@@ -152,7 +168,7 @@ async function settle(till: Till, purchase: Purchase, payment: Payment): Promise
   const outcome = outcomeOf(payment)
   const needsBuyer = outcome?.kind === 'failed' && outcome.failure === 'authentication_required'
   const known = needsBuyer ? await topupOf(till, purchase) : null
-  const isNews = known !== null && known.status !== 'action_required'
+  const isNews = known?.status === 'active' || known?.status === 'suspended'
   const recoveryUrl = isNews ? await recoveryPage(till, purchase) : null
   const sale = { purchaseId: purchase.id, totalMinor: purchase.unitPriceMinor * purchase.quantity }
   await settlePayment(till, purchase, paymentState(payment), {
@@ -161,7 +177,7 @@ async function settle(till: Till, purchase: Purchase, payment: Payment): Promise
       const next = topup === null || outcome === null ? null : settleTopup(topup, sale, outcome, recoveryUrl, now)
       if (next === null) return
       posting.saveTopup(next)
-      if (outcome?.kind !== 'failed') return
+      if (outcome?.kind !== 'failed' || next.status === 'off') return
       const { status, lastFailure: failureCode, retryAt } = next
       const payload = {
         purchaseId: purchase.id,
@@ -173,6 +189,10 @@ async function settle(till: Till, purchase: Purchase, payment: Payment): Promise
       posting.announce({ kind: 'topupFailed', payload })
     },
   })
+  if (outcome?.kind === 'failed' && outcome.failure === 'not_tried') {
+    const { id: purchaseId, userId } = purchase
+    till.logger.warn({ purchaseId, userId, failure: payment.failure }, 'an automatic top-up could not be asked for')
+  }
   if (outcome?.kind !== 'paid') return
   // It was granted in another way before, by hand say: then the step above found it done, and did nothing.
   await changeTopup(till, purchase, (current, now) => settleTopup(current, sale, outcome, null, now))

@@ -84,7 +84,12 @@ export const BAD_OFFSETS: unknown[] = [-1, 0.5, NaN, Infinity, 2 ** 53, '0', nul
 
 /** Cursors that are none of ours, some of them nearly. */
 export const BAD_CURSORS: unknown[] = [
-  ...['', 'x', '%', btoa('[]'), btoa('{}'), btoa('null'), btoa('[1,2]'), btoa('["1",1,"calling"]'), 5, {}],
-  ...[btoa('[9007199254740991,1,"calling"]'), btoa('[1,1,"\\u0000"]'), btoa('[1,1.5,"calling"]')],
-  ...[btoa('[1,1,"\\ud800"]'), btoa(`[1,1,"${'x'.repeat(300)}"]`), 'x'.repeat(10_000)],
+  ...['', 'x', '%', btoa('[]'), btoa('{}'), btoa('null'), btoa('[1,2]'), btoa('["calling",1]'), 5, {}],
+  ...[
+    btoa('[["calling",9007199254740993]]'),
+    btoa('[["\\u0000",1]]'),
+    btoa('[["calling",1.5]]'),
+    btoa('[["calling",0]]'),
+  ],
+  ...[btoa('[["\\ud800",1]]'), btoa(`[["${'x'.repeat(300)}",1]]`), btoa('[["calling",1,1]]'), 'x'.repeat(30_000)],
 ]

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isCreditError, StoreNotConfiguredError } from '../../src/errors.js'
 import { openDatabase } from './databases/open.js'
-import { MIGRATIONS, type Migration } from './migrations.js'
+import { MIGRATIONS, type Migration, type TableLayout } from './migrations.js'
 import { CommitUnknown, type SqlDatabase, type SqlExecutor } from './sql-database.js'
 import { sqlStateOf, toCreditError } from './sql-errors.js'
 import { quoteIdentifier, TABLE_NAMES } from './sql-tables.js'
@@ -9,6 +9,12 @@ import { quoteIdentifier, TABLE_NAMES } from './sql-tables.js'
 export interface MigrateOptions {
   /** The Postgres schema that will hold our tables and nothing else. Made when it is missing. Default `creditkit`. */
   schema?: string | undefined
+  /**
+   * Divide the ledger (`credit_transactions`) into so many tables, 2 to 256, by a hash of the user's id: for ledgers of
+   * hundreds of millions of rows, whose indexes would outgrow memory. Chosen when the tables are made, and for good: another
+   * number is refused later, none is fine. Default: one table.
+   */
+  partitions?: number | undefined
 }
 
 export interface MigrateResult {
@@ -30,13 +36,13 @@ export const DEFAULT_SCHEMA = 'creditkit'
  * @param source As for `postgresStore`: connection string, pool, client or Drizzle database; default `DATABASE_URL`. What
  *   we open ourselves is closed again.
  * @throws {StoreNotConfiguredError} The database is newer than this library, the host owns the tables in this schema, or
- *   the role lacks a right. The migration in question changed nothing.
+ *   the role lacks a right. The migration in question changed nothing. Or `partitions` is not what the tables have.
  */
 export async function migrate(source?: unknown, options: MigrateOptions = {}): Promise<MigrateResult> {
   // Statements that run once in a lifetime gain nothing from being named, and poolers like them better so.
   const database = openDatabase(source, { prepare: false })
   try {
-    return await migrateDatabase(database, options.schema ?? DEFAULT_SCHEMA)
+    return await migrateDatabase(database, options.schema ?? DEFAULT_SCHEMA, MIGRATIONS, options.partitions ?? null)
   } finally {
     await database.close()
   }
@@ -47,14 +53,20 @@ export async function migrateDatabase(
   database: SqlDatabase,
   schema: string,
   migrations: readonly Migration[] = MIGRATIONS,
+  partitions: number | null = null,
 ): Promise<MigrateResult> {
-  const target: Target = { database, schema, quoted: quoteIdentifier(schema), migrations }
+  if (partitions !== null && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 256))
+    throw new StoreNotConfiguredError(`migrate: \`partitions\` must be a whole number from 2 to 256, not ${partitions}`)
+  const target: Target = { database, schema, quoted: quoteIdentifier(schema), migrations, layout: { partitions } }
   const applied: number[] = []
   try {
     const { pending } = await readState(database, target)
+    await refuseOtherPartitions(target)
     for (const migration of pending) {
       if (await apply(target, migration)) applied.push(migration.number)
     }
+    // Somebody else may have made the tables meanwhile, and otherwise.
+    if (pending.length > applied.length) await refuseOtherPartitions(target)
   } catch (error) {
     throw explain(error, schema)
   }
@@ -66,6 +78,7 @@ interface Target {
   schema: string
   quoted: string
   migrations: readonly Migration[]
+  layout: TableLayout
 }
 
 /** How often we run into other migrators before we give up; a wait for their lock ends after `LOCK_TIMEOUT_MS`. */
@@ -104,11 +117,11 @@ async function applyIn(tx: SqlExecutor, target: Target, migration: Migration, lo
   const { pending, hasSchema, hasHistory } = await readState(tx, target)
   if (!pending.includes(migration)) return false
 
-  const { quoted } = target
+  const { quoted, layout } = target
   // `if not exists` would ask for the right to create even where there is nothing to create.
   if (!hasSchema) await tx.query(`create schema ${quoted}`, [])
   if (!hasHistory) await tx.query(createHistory(quoted), [])
-  for (const statement of migration.statements(quoted)) await tx.query(statement, [])
+  for (const statement of migration.statements(quoted, layout)) await tx.query(statement, [])
   await tx.query(
     `insert into ${quoted}.credit_migrations (number, name, applied_at)
       values ($1::text::integer, $2::text, clock_timestamp())`,
@@ -175,6 +188,25 @@ async function readState(executor: SqlExecutor, { schema, quoted, migrations }: 
 
   const pending = migrations.filter(({ number }) => !done.has(number))
   return { hasSchema: found?.['has_schema'] === true, hasHistory, pending }
+}
+
+/** Tables that are there keep the partitions they were made with. */
+async function refuseOtherPartitions({ database, schema, layout: { partitions } }: Target): Promise<void> {
+  if (partitions === null) return
+  const [found] = await database.query(
+    `select count(i.inhrelid)::text as partitions
+    from pg_catalog.pg_namespace n join pg_catalog.pg_class c on c.relnamespace = n.oid
+    left join pg_catalog.pg_inherits i on i.inhparent = c.oid
+    where n.nspname = $1::text and c.relname = $2::text group by c.oid`,
+    [schema, TABLE_NAMES.creditTransactions],
+  )
+  if (found === undefined || Number(found['partitions']) === partitions) return
+  const made = Number(found['partitions']) === 0 ? 'as one table' : `in ${String(found['partitions'])} partitions`
+  throw new StoreNotConfiguredError(
+    `The ledger in schema ${JSON.stringify(schema)} was made ${made}, which migrate() can't change to ${partitions} ` +
+      'partitions. Leave `partitions` out to keep it as it is; or migrate() into another schema with the partitions you ' +
+      'want, and copy all tables while nothing writes. Nothing was changed.',
+  )
 }
 
 function hostOwned(schema: string): StoreNotConfiguredError {

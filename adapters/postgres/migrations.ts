@@ -1,3 +1,4 @@
+import { supportTables } from './migration-1-support.js'
 import { reportViews } from './report-views.js'
 
 /** One numbered step of the schema. Append-only: a released migration never changes. */
@@ -5,7 +6,13 @@ export interface Migration {
   number: number
   name: string
   /** Statements in order, for tables in `schema` (quoted already). All of one migration commit together. */
-  statements: (schema: string) => string[]
+  statements: (schema: string, layout: TableLayout) => string[]
+}
+
+/** What the maker of the tables may choose. */
+export interface TableLayout {
+  /** Into so many tables the ledger is divided, by user; null: it is one table. */
+  partitions: number | null
 }
 
 /** Every migration there is, oldest first. */
@@ -13,8 +20,8 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     number: 1,
     name: 'accounts, ledger, packages, purchases',
-    statements: (schema) => [
-      ...ledgerTables(schema),
+    statements: (schema, layout) => [
+      ...ledgerTables(schema, layout),
       ...sellingTables(schema),
       ...recurringTables(schema),
       ...supportTables(schema),
@@ -28,7 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
  * tables, but of those kept by a provider's id (which finds the user) and of the quarantine (whose user may be unknown); no defaults on bigint columns; columns of eight bytes come first, so that rows need no padding.
  */
 
-function ledgerTables(schema: string): string[] {
+function ledgerTables(schema: string, { partitions }: TableLayout): string[] {
   return [
     `create table ${schema}.user_credits (
       balance bigint not null,
@@ -82,10 +89,18 @@ function ledgerTables(schema: string): string[] {
       constraint credit_transactions_id_key unique (id, user_id),
       constraint credit_transactions_amount_check check (amount <> 0),
       constraint credit_transactions_seq_check check (seq > 0)
-    )`,
+    )${partitions === null ? '' : ' partition by hash (user_id)'}`,
+    ...Array.from(
+      { length: partitions ?? 0 },
+      (_, n) => `create table ${schema}.credit_transactions_p${n} partition of ${schema}.credit_transactions
+      for values with (modulus ${partitions}, remainder ${n})`,
+    ),
     `create unique index credit_transactions_idempotency_key on ${schema}.credit_transactions (user_id, idempotency_key)
       where idempotency_key is not null`,
     `create index credit_transactions_related on ${schema}.credit_transactions (related_id) where related_id is not null`,
+    // What is not a use is found by its type; of uses, each account's 1000th, 2000th, … tells that it has grown.
+    `create index credit_transactions_type on ${schema}.credit_transactions (transaction_type, user_id, credit_type, seq)
+      where transaction_type <> 'usage' or seq % 1000 = 0`,
     `create table ${schema}.credit_commands (
       created_at timestamptz not null,
       id uuid not null,
@@ -291,6 +306,9 @@ function recurringTables(schema: string): string[] {
       undelivered bigint,
       anchor_at timestamptz not null,
       next_at timestamptz not null,
+      period_from timestamptz not null,
+      paid_from timestamptz,
+      changed_from timestamptz,
       paid_until timestamptz,
       created_at timestamptz not null,
       updated_at timestamptz not null,
@@ -305,6 +323,9 @@ function recurringTables(schema: string): string[] {
       source text not null,
       status text not null,
       subscription_id text,
+      item_id text,
+      price_id text,
+      raises jsonb not null,
       constraint credit_schedules_pkey primary key (user_id, id),
       constraint credit_schedules_undelivered_check check (undelivered >= 0)
     )`,
@@ -334,59 +355,5 @@ function recurringTables(schema: string): string[] {
       constraint credit_auto_topups_pkey primary key (user_id, credit_type)
     )`,
     `create index credit_auto_topups_open on ${schema}.credit_auto_topups (open_since) where open_purchase_id is not null`,
-  ]
-}
-
-function supportTables(schema: string): string[] {
-  return [
-    `create table ${schema}.credit_webhook_events (
-      created_at timestamptz not null,
-      received_at timestamptz not null,
-      livemode boolean not null,
-      provider text not null,
-      id text not null,
-      type text not null,
-      constraint credit_webhook_events_pkey primary key (provider, id)
-    )`,
-    `create table ${schema}.credit_outbox (
-      seq bigint not null,
-      next_attempt_at timestamptz not null,
-      parked_at timestamptz,
-      created_at timestamptz not null,
-      id uuid not null,
-      position integer not null,
-      attempts integer not null,
-      user_id text not null,
-      credit_type text not null,
-      kind text not null,
-      payload jsonb not null,
-      constraint credit_outbox_pkey primary key (user_id, id)
-    )`,
-    `create index credit_outbox_account on ${schema}.credit_outbox (user_id, credit_type, seq, position)
-      where parked_at is null`,
-    `create index credit_outbox_next on ${schema}.credit_outbox (next_attempt_at) where parked_at is null`,
-    `create table ${schema}.credit_limit_windows (
-      used bigint not null,
-      window_start timestamptz not null,
-      user_id text not null,
-      credit_type text not null,
-      limit_name text not null,
-      constraint credit_limit_windows_pkey primary key (user_id, credit_type, limit_name)
-    )`,
-    `create table ${schema}.credit_usage_daily (
-      amount bigint not null,
-      transactions bigint not null,
-      day date not null,
-      user_id text not null,
-      credit_type text not null,
-      transaction_type text not null,
-      constraint credit_usage_daily_pkey primary key (user_id, credit_type, day, transaction_type)
-    )`,
-    `create table ${schema}.credit_usage_marks (
-      seq bigint not null,
-      user_id text not null,
-      credit_type text not null,
-      constraint credit_usage_marks_pkey primary key (user_id, credit_type)
-    )`,
   ]
 }

@@ -101,6 +101,7 @@ function toLine(line: Stripe.InvoiceLineItem, subscription: Subscription | null)
   const trialEndsAt = subscription?.trialEndsAt ?? null
   const isFree = line.amount === 0 && (line.discount_amounts ?? []).every(({ amount }) => amount === 0)
   return {
+    lineId: line.id,
     itemId: item?.subscription_item ?? old.subscription_item ?? byPrice ?? null,
     priceId,
     quantity: line.quantity ?? 1,

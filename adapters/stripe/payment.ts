@@ -43,6 +43,8 @@ export async function chargeOffSession(request: OffSessionRequest, settings: Str
     currency,
     customer: customerId,
     payment_method: card,
+    // Without its buyer, a payment needs no `return_url` (docs.stripe.com/changelog/2023-08-16/automatic-payment-methods),
+    // so nothing forbids redirects here: that would shut out means of payment that were saved by way of one.
     off_session: true,
     confirm: true,
     description,
@@ -79,11 +81,11 @@ function refusal(request: OffSessionRequest, error: unknown, settings: StripeSet
     throw new OutcomeUnknownError(message, { cause: translateStripeError(error) })
   }
   const refused = stripeFailure(error)
-  // What can't be asked for at all will not get better by asking again: a card that went away, an amount too small.
+  // The card went away, or the request itself is wrong: too small an amount, say, or a setting of the account.
   if (refused?.type === 'StripeInvalidRequestError') {
     const isGone = isMissing(error) || refused.param === 'payment_method' || refused.param === 'customer'
     const failure: PaymentFailure = {
-      kind: isGone ? 'card_missing' : 'hard',
+      kind: isGone ? 'card_missing' : 'not_tried',
       code: refused.code,
       message: refused.message,
     }

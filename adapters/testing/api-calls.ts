@@ -160,16 +160,17 @@ function versionOf(request: IncomingMessage): string {
   return header(request, 'stripe-version') ?? (isCli ? BEFORE_REMOVALS : API_VERSION)
 }
 
-/** Refuse parameters the caller's API version no longer has; older versions still take them, without effect here. */
+/** Refuse parameters the caller's API version no longer has; older versions still take them. */
 function withoutRemoved(route: Route, form: Readonly<FormObject>, version: string): FormObject {
   const rest = Object.assign(parseForm(''), form)
-  for (const { name, code, since } of route.removed) {
+  for (const { name, code, since, means } of route.removed) {
     if (rest[name] === undefined) continue
     if (version.slice(0, since.length) >= since) {
       const message = `The \`${name}\` parameter is no longer supported. Use dynamic payment methods instead.`
       throw invalidRequest(message, name, code)
     }
     Reflect.deleteProperty(rest, name)
+    Object.assign(rest, means)
   }
   return rest
 }

@@ -6,6 +6,7 @@ import { idOf, mergeMetadata, snapshot, type StripeAccount } from './stripe-acco
 /** What a PaymentIntent starts from; the rest is what Stripe fills in. */
 interface NewPaymentIntent {
   amount: number
+  automaticPaymentMethods?: Stripe.PaymentIntent.AutomaticPaymentMethods | undefined
   currency: string
   customer?: string | null
   description?: string | null
@@ -28,7 +29,7 @@ export function createPaymentIntent(account: StripeAccount, given: NewPaymentInt
     amount_received: 0,
     application: null,
     application_fee_amount: null,
-    automatic_payment_methods: { allow_redirects: 'always', enabled: true },
+    automatic_payment_methods: given.automaticPaymentMethods ?? { allow_redirects: 'always', enabled: true },
     canceled_at: null,
     cancellation_reason: null,
     capture_method: 'automatic_async',

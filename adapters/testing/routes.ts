@@ -19,6 +19,8 @@ export interface RemovedParameter {
   readonly code: string
   /** The first `Stripe-Version` without it: `2026-09-30`. */
   readonly since: string
+  /** What an older version's parameter comes to here, as parameters of today. Default: nothing. */
+  readonly means?: Readonly<FormObject>
 }
 
 type Execute = (account: StripeAccount, id: string, part: string) => object

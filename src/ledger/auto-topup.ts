@@ -44,7 +44,7 @@ export type TopupRefusal = 'not_active' | 'under_way' | 'not_due' | 'too_early' 
 /** So many declined payments in a row suspend it. */
 const MAX_FAILURES = 3
 
-/** Banks count attempts: not more than one a day. */
+/** Banks count attempts: not more than one a day. What the provider does not take is not repeated more often, either. */
 const RETRY_MS = 24 * 3_600_000
 
 /** Begin a payment, if there is to be one now. `totalMinor`: what it will take. */
@@ -79,7 +79,11 @@ export function claimTopup(
 /** What became of a payment that was begun. */
 export type TopupOutcome =
   | { kind: 'paid' }
-  | { kind: 'failed'; failure: 'authentication_required' | 'card_missing' | 'hard' | 'soft'; code: string | null }
+  | {
+      kind: 'failed'
+      failure: 'authentication_required' | 'card_missing' | 'hard' | 'soft' | 'not_tried'
+      code: string | null
+    }
 
 /** Go on by what became of a payment. Null: it is not the one that is under way, or nothing changes. */
 export function settleTopup(
@@ -91,17 +95,21 @@ export function settleTopup(
 ): AutoTopup | null {
   if (topup.openPurchaseId !== sale.purchaseId) return null
   if (outcome.kind === 'paid') return { ...reactivated(topup, now), openPurchaseId: null, openSince: null }
+  const lastFailure = outcome.code ?? outcome.failure
+  // The user does not want it any more, so nothing waits for them, and no new card brings it back.
+  if (topup.status === 'off') return { ...withoutOpen(topup, sale.totalMinor, now), retryAt: null, lastFailure }
   // The same payment can still succeed, so it stays under way, however often its buyer tries.
   if (topup.status === 'action_required') return null
-  const lastFailure = outcome.code ?? outcome.failure
   if (outcome.failure === 'authentication_required') {
     return { ...topup, status: 'action_required', lastFailure, recoveryUrl, updatedAt: now }
   }
-  const failures = topup.failures + 1
-  const suspended = outcome.failure !== 'soft' || failures >= MAX_FAILURES
+  // What never came to the card says nothing against it: a new card would not help, and the old one may still be good.
+  const isDecline = outcome.failure !== 'not_tried'
+  const failures = topup.failures + (isDecline ? 1 : 0)
+  const suspended = isDecline && (outcome.failure !== 'soft' || failures >= MAX_FAILURES)
   return {
     ...withoutOpen(topup, sale.totalMinor, now),
-    status: topup.status === 'off' ? 'off' : suspended ? 'suspended' : topup.status,
+    status: suspended ? 'suspended' : topup.status,
     failures,
     retryAt: suspended ? null : new Date(now.getTime() + RETRY_MS),
     lastFailure,
@@ -122,6 +130,11 @@ export function resumeTopup(topup: AutoTopup, totalMinor: number, savedAt: Date,
   if (topup.status === 'suspended') return reactivated(topup, now)
   if (topup.status === 'action_required') return reactivated(withoutOpen(topup, totalMinor, now), now)
   return null
+}
+
+/** The user does not want it. A payment under way stays open until it is known what became of it. */
+export function switchOffTopup(topup: AutoTopup, now: Date): AutoTopup {
+  return { ...topup, status: 'off', retryAt: null, recoveryUrl: null, updatedAt: now }
 }
 
 /** There is nothing to pay with any more. Null: it knows. */

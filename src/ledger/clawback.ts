@@ -10,7 +10,7 @@ import {
 import type { TransactionDraft } from './account-state.js'
 import type { Posting } from './posting.js'
 import type { Purchase } from './purchase.js'
-import { nextPeriodAt, type Schedule } from './schedule.js'
+import { changeToCome, creditsToCome, nextPeriodAt, type Schedule } from './schedule.js'
 import type { Transaction } from './transaction.js'
 
 /** What happens to credits a clawback can't find: the user owes them, or we forgo them until they come back. */
@@ -92,8 +92,8 @@ function takeBack(
 function withhold(posting: Posting, purchase: Purchase, credits: number): number {
   const schedule = scheduleOf(posting, purchase)
   if (schedule === undefined) return 0
-  const withheld = Math.min(schedule.undelivered ?? 0, credits)
-  if (withheld > 0) posting.saveSchedule({ ...schedule, undelivered: (schedule.undelivered ?? 0) - withheld })
+  const withheld = Math.min(creditsToCome(schedule, purchase.id), credits)
+  if (withheld > 0) posting.saveSchedule(changeToCome(schedule, purchase.id, -withheld))
   return withheld
 }
 
@@ -103,13 +103,18 @@ function neverGranted(posting: Posting, purchase: Purchase, withheld: number): n
   // Grants that came back from debt are not of any period.
   const ofPeriods = ownGrants(posting, purchase).filter(({ scheduleId }) => scheduleId !== null)
   const granted = ofPeriods.reduce((sum, { amount }) => sum + amount, 0)
-  const toCome = scheduleOf(posting, purchase)?.undelivered ?? 0
+  const schedule = scheduleOf(posting, purchase)
+  const toCome = schedule === undefined ? 0 : creditsToCome(schedule, purchase.id)
   return Math.max(0, purchase.credits - granted - withheld - toCome)
 }
 
 /** The schedule that still brings credits of an invoice. */
 function scheduleOf(posting: Posting, { id }: Purchase): Schedule | undefined {
-  return posting.schedules.find((schedule) => schedule.purchaseId === id && nextPeriodAt(schedule) !== null)
+  return posting.schedules.find(
+    (schedule) =>
+      (schedule.purchaseId === id || schedule.raises.some(({ purchaseId }) => purchaseId === id)) &&
+      nextPeriodAt(schedule) !== null,
+  )
 }
 
 function ownGrants(posting: Posting, { id }: Purchase): Grant[] {
@@ -183,7 +188,7 @@ function reinstate(
 function deliverWithheld(posting: Posting, purchase: Purchase, credits: number): void {
   const schedule = scheduleOf(posting, purchase)
   if (schedule === undefined) return
-  posting.saveSchedule({ ...schedule, undelivered: (schedule.undelivered ?? 0) + credits })
+  posting.saveSchedule(changeToCome(schedule, purchase.id, credits))
 }
 
 /** The `credits` that were taken last and not given back since, by grant; `fromDebt`: what had become debt. */

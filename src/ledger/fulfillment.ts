@@ -1,7 +1,7 @@
 import { addCredits, type CommandDetails } from './add.js'
 import { type Reversal, settleReversal } from './clawback.js'
 import type { Posting } from './posting.js'
-import { clawbackTarget, type PaymentFact, type Purchase } from './purchase.js'
+import { clawbackTarget, countedFacts, type PaymentFact, type Purchase } from './purchase.js'
 import type { Transaction } from './transaction.js'
 
 /** What the payment provider says of a checkout, as far as fulfillment is concerned. Money in minor units. */
@@ -92,16 +92,18 @@ export function settleFacts(
   history: readonly Transaction[],
   reversal: Reversal,
 ): Purchase {
-  const ofPayment = facts.filter(({ paymentId }) => paymentId === purchase.paymentId)
-  const target = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, ofPayment)
+  const counted = countedFacts(purchase, facts)
+  const target = clawbackTarget(purchase.credits, purchase.paidMinor ?? 0, counted)
+  // Also of a purchase that brought no credits.
+  const isRefunded = clawbackTarget(1, purchase.paidMinor ?? 0, counted) === 1
   if (purchase.fulfilledAt === null) {
     // Nothing was granted, so nothing is taken. A quarantined payment is settled while all of its money is gone.
     if (purchase.status !== 'quarantined' && purchase.status !== 'refunded') return purchase
-    const status = target === purchase.credits ? 'refunded' : 'quarantined'
+    const status = isRefunded ? 'refunded' : 'quarantined'
     return status === purchase.status ? purchase : { ...purchase, status, updatedAt: posting.now }
   }
   const settled = settleReversal(posting, purchase, target, history, reversal)
-  return { ...settled, status: target === purchase.credits ? 'refunded' : 'fulfilled', updatedAt: posting.now }
+  return { ...settled, status: isRefunded ? 'refunded' : 'fulfilled', updatedAt: posting.now }
 }
 
 function moveOn(purchase: Purchase, payment: PaymentState, now: Date): Fulfillment {

@@ -114,6 +114,14 @@ export interface QuarantineEntry {
   resolution: 'granted' | 'dismissed' | null
 }
 
+/** The facts that count for a purchase: of the payment that paid it, or of any, since several may pay one invoice. */
+export function countedFacts(
+  { invoiceId, paymentId }: Pick<Purchase, 'invoiceId' | 'paymentId'>,
+  facts: readonly PaymentFact[],
+): readonly PaymentFact[] {
+  return invoiceId === null ? facts.filter((fact) => fact.paymentId === paymentId) : facts
+}
+
 /**
  * Credits that must have been taken back, from the money that went back: an absolute target, so that any order and any
  * repetition of events ends alike. Rounded down, exact when all money went back. reference/stripe.md, rule 4.

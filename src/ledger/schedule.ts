@@ -19,21 +19,41 @@ export interface Schedule extends AccountKey {
   anchorAt: Date
   /** End of the running period; where the schedule has not begun, its beginning. */
   nextAt: Date
+  /** Beginning of the running period; where the schedule has not begun, as `nextAt`. */
+  periodFrom: Date
   /** Credits granted in the running period, by whichever plans: a change grants only what is missing. */
   periodGranted: number
   status: 'active' | 'ended'
-  /** The item of a subscription that pays for it; null: the user's own plan. */
+  /** The subscription that pays for it, by one of its items; null: the user's own plan. */
   subscriptionId: string | null
+  itemId: string | null
+  /** The price it was sold by last. */
+  priceId: string | null
+  /** Where the range begins that was paid for last, up to `paidUntil`; null: not paid for period by period. */
+  paidFrom: Date | null
+  /** Where the time begins that its plan and amount were last changed for, by a range or within one; null as above. */
+  changedFrom: Date | null
   /** No period begins at or after this moment unless it is paid for; null: not paid for period by period. */
   paidUntil: Date | null
   /** The purchase that paid for the periods up to `paidUntil`; null: none did. */
   purchaseId: string | null
   /** Credits that the purchase has still to bring, in periods to come; null: no purchase. */
   undelivered: number | null
+  /** What later purchases pay for beside it, up to `paidUntil`, oldest first. */
+  raises: readonly Raise[]
   /** So long do credits outlive the last period that is paid for: until the next payment, and no longer than this. */
   graceSeconds: number
   createdAt: Date
   updatedAt: Date
+}
+
+/** More credits in the periods to come of what is paid for: more seats, or a better plan, by a purchase of their own. */
+export interface Raise {
+  purchaseId: string
+  /** Its part of the schedule's credits per period. */
+  amount: number
+  /** Credits that it has still to bring. */
+  undelivered: number
 }
 
 /** What a plan grants of one credit type in one rhythm. */
@@ -80,26 +100,59 @@ export function periodEnd({ anchorAt, every, nextAt, paidUntil }: Schedule): Dat
 }
 
 /**
- * Go on to the next period, as of its beginning: what may not stay expires, and the period's credits are granted.
- * `granted`: others than the schedule says.
+ * Go on to the next period, as of its beginning: what may not stay expires, and the period's credits are granted, those of
+ * each purchase by a grant of its own. `granted`, `ends`: other credits of the first purchase, and another end, than the
+ * schedule says.
  */
 export function renewSchedule(
   posting: Posting,
   schedule: Schedule,
-  granted = Math.min(schedule.amount, schedule.undelivered ?? schedule.amount),
+  granted = nextCredits({ amount: firstAmount(schedule), undelivered: schedule.undelivered }),
+  ends = periodEnd(schedule),
 ): Schedule {
-  const { nextAt: begins, amount, undelivered } = schedule
+  const { nextAt: begins, amount, undelivered, raises } = schedule
   const renewed: Schedule = {
     ...schedule,
-    nextAt: periodEnd(schedule),
+    nextAt: ends,
+    periodFrom: begins,
     periodGranted: amount,
     undelivered: undelivered === null ? null : undelivered - granted,
+    raises: raises.map((raise) => ({ ...raise, undelivered: raise.undelivered - nextCredits(raise) })),
     updatedAt: posting.now,
   }
   if (schedule.rolloverMax !== null) trimRollover(posting, schedule, begins)
   grantPeriod(posting, renewed, granted, begins)
+  for (const raise of raises) {
+    grantPeriod(posting, { ...renewed, purchaseId: raise.purchaseId }, nextCredits(raise), begins)
+  }
   posting.saveSchedule(renewed)
   return renewed
+}
+
+/** What its next period brings. */
+function nextCredits({ amount, undelivered }: Pick<Schedule, 'amount' | 'undelivered'>): number {
+  return Math.min(amount, undelivered ?? amount)
+}
+
+/** The part of its credits per period that its first purchase pays for. */
+export function firstAmount({ amount, raises }: Schedule): number {
+  return raises.reduce((left, raise) => left - raise.amount, amount)
+}
+
+/** Credits of a purchase that are still to come. */
+export function creditsToCome({ purchaseId, undelivered, raises }: Schedule, ofPurchase: string): number {
+  if (purchaseId === ofPurchase) return undelivered ?? 0
+  return raises.find((raise) => raise.purchaseId === ofPurchase)?.undelivered ?? 0
+}
+
+/** Let a purchase bring more, or fewer, credits in periods to come. */
+export function changeToCome(schedule: Schedule, ofPurchase: string, credits: number): Schedule {
+  const { purchaseId, undelivered, raises } = schedule
+  if (purchaseId === ofPurchase) return { ...schedule, undelivered: (undelivered ?? 0) + credits }
+  const changed = raises.map((raise) =>
+    raise.purchaseId === ofPurchase ? { ...raise, undelivered: raise.undelivered + credits } : raise,
+  )
+  return { ...schedule, raises: changed }
 }
 
 /** Expire what is left of earlier periods above what may stay, the credits that burn first going first. */
@@ -199,12 +252,18 @@ function startSchedule(posting: Posting, { plan, subscriptionId, anchorAt }: Pla
     priority,
     anchorAt: anchor,
     nextAt: begun ? periodStart(anchor, every, index + 1) : anchor,
+    periodFrom: begun ? periodStart(anchor, every, index) : anchor,
     periodGranted: begun ? amount : 0,
     status: 'active',
     subscriptionId,
+    itemId: null,
+    priceId: null,
+    paidFrom: null,
+    changedFrom: null,
     paidUntil: null,
     purchaseId: null,
     undelivered: null,
+    raises: [],
     graceSeconds: 0,
     createdAt: now,
     updatedAt: now,

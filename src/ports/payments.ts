@@ -84,9 +84,10 @@ export interface Checkout {
 export interface PaymentFailure {
   /**
    * `authentication_required`: the buyer has to be there; `card_missing`: there is nothing to pay with; `hard`: this card
-   * will never work; `soft`: may work later.
+   * will never work; `soft`: may work later; `not_tried`: the provider does not take the request, whatever the card (too
+   * small an amount, a currency it does not offer), which somebody has to put right.
    */
-  kind: 'authentication_required' | 'card_missing' | 'hard' | 'soft'
+  kind: 'authentication_required' | 'card_missing' | 'hard' | 'soft' | 'not_tried'
   /** The provider's own code, for logs and support. */
   code: string | null
   /** For people; never contains card data. */
@@ -163,6 +164,8 @@ export interface PaymentReversals {
 
 /** One line of an invoice. */
 export interface InvoiceLine {
+  /** The provider's id of the line: the same whenever the invoice is told of. */
+  lineId: string
   /** The subscription's item it bills; null: none, so nothing of ours. */
   itemId: string | null
   priceId: string | null

@@ -34,11 +34,12 @@ const STORES: Record<string, () => Promise<CreditStore>> = {
 
 /** One store of each kind for all blocks of a file: PGlite takes seconds to start. */
 const opened = new Map<string, Promise<CreditStore>>()
-afterAll(async () => {
+
+/** The next file that this worker runs opens its own: what is due on one store would be written by another file's tests. */
+async function closeOpened(): Promise<void> {
   for (const store of opened.values()) await (await store).close()
-  // The next file that this worker runs opens its own: what is due on one store would be written by another file's tests.
   opened.clear()
-})
+}
 
 async function openOnce(kind: string): Promise<CreditStore> {
   const open = STORES[kind]
@@ -55,6 +56,8 @@ async function openOnce(kind: string): Promise<CreditStore> {
  * what looks at all of them (`runDue`, metrics) must be asked about one's own.
  */
 export function onEveryStore(name: string, test: (open: OpenStage) => void): void {
+  // Of the file that calls this: modules are loaded once per worker, so that what they say by themselves counts for one file.
+  afterAll(closeOpened)
   describe.each(Object.keys(STORES))(`${name}, on %s`, (kind) => {
     let store: CreditStore | undefined
     beforeAll(async () => {

@@ -140,12 +140,14 @@ onEveryStore('a subscription', (open) => {
 
   it('ignores lines whose price sells none of our plans', async () => {
     const { credits, userId, pay } = subscriber(open())
-    await pay([
+    const lines = [
       { price: 'price_of_another_app', from: MARCH, until: APRIL },
       { price: 'price_basic', itemId: null, from: MARCH, until: APRIL },
-    ])
+    ]
+    const { invoiceId } = await pay(lines, { userId: null })
     expect(await credits.getAllBalances(userId)).toMatchObject({ calling: { balance: 0 } })
-    expect(await credits.marketplace.listQuarantine()).not.toContainEqual(expect.objectContaining({ userId }))
+    const entries = await credits.marketplace.listQuarantine({ limit: 200 })
+    expect(entries.filter((entry) => entry.invoiceId === invoiceId)).toEqual([])
   })
 
   it('grants a yearly price’s credits month by month, whether or not anything runs', async () => {
@@ -303,6 +305,22 @@ onEveryStore('the end of a subscription', (open) => {
     expect(await credits.marketplace.getSubscriptions({ userId })).toMatchObject([
       { status: 'canceled', endedAt: APRIL },
     ])
+  })
+})
+
+onEveryStore('a plan that is not sold any more', (open) => {
+  it('goes on for who has paid for it', async () => {
+    const { clock, ...stage } = open()
+    const { credits, userId, pay, change, till, process } = subscriber(stage)
+    await pay([{ price: 'price_pro_year', from: MARCH, until: NEXT_YEAR }])
+    const subscription = change({ price: 'price_pro_year' })
+    await process({ kind: 'subscription', subscription })
+    const grants = [{ creditType: 'calling' as const, amount: 1, every: 'week' as const }]
+    const later = stage.service({ payments: till, plans: { fresh: { stripePriceId: 'price_new', grants } } })
+    await process({ kind: 'subscription', subscription }, later)
+    clock.set('2026-05-20T12:00:00.000Z')
+    expect(await credits.getBalance(userId, 'calling')).toBe(250)
+    await expectSound(credits, userId)
   })
 })
 

@@ -7,7 +7,7 @@ import {
 } from '../../src/index.js'
 import { expectSound } from '../conformance/credit-store/bench.js'
 import { HOUR, onEveryStore } from './stage.js'
-import { topupUser } from './topping-up.js'
+import { quiet, topupUser } from './topping-up.js'
 
 const DAY = 24 * HOUR
 
@@ -259,6 +259,32 @@ onEveryStore('an automatic top-up', (open) => {
     expect(await view()).toMatchObject({ status: 'active', recoveryUrl: null, isPaying: false })
   })
 
+  it('that the provider does not take, whatever the card, is tried every day and never suspended for it', async () => {
+    const { clock, ...stage } = open()
+    const warnings: unknown[] = []
+    const logger = { ...quiet, warn: (context: object) => void warnings.push(context) }
+    const { credits, till, configure, use, view, balance } = await topupUser({ clock, ...stage }, { logger })
+    till.answers = ['not_tried']
+    await configure()
+    await use(45)
+    for (let day = 1; day <= 4; day += 1) {
+      expect(await view()).toMatchObject({
+        status: 'active',
+        lastFailure: 'code_not_tried',
+        retryAt: new Date(clock.now().getTime() + DAY),
+        thisMonth: { count: 0 },
+      })
+      await credits.runDue()
+      expect(till.asked).toHaveLength(day)
+      clock.advance(DAY)
+      if (day === 4) till.answers = ['pays']
+      await credits.runDue()
+    }
+    expect(await balance()).toBe(105)
+    expect(warnings).toHaveLength(4)
+    expect(warnings[0]).toMatchObject({ failure: { code: 'code_not_tried', message: 'Declined' } })
+  })
+
   it('switched off pays no more, also in mid-flight', async () => {
     const { till, configure, use, credits, view } = await topupUser(open())
     till.answers = ['soft', 'pays']
@@ -271,6 +297,32 @@ onEveryStore('an automatic top-up', (open) => {
     await configure()
     await use(1)
     expect(till.asked).toHaveLength(1)
+  })
+
+  it('switched off before it reached the provider is not sent again', async () => {
+    const { clock, ...stage } = open()
+    const { credits, till, configure, use, view } = await topupUser({ clock, ...stage })
+    till.answers = ['never reached', 'pays']
+    await configure()
+    await use(45)
+    await configure({ enabled: false })
+    clock.advance(2 * 60_000)
+    await credits.runDue()
+    expect(till.asked).toHaveLength(1)
+    expect(await view()).toMatchObject({ status: 'off', isPaying: false, thisMonth: { count: 0 } })
+  })
+
+  it('switched off at the moment its buyer confirms it is granted, and is off', async () => {
+    const { till, configure, use, view, balance } = await topupUser(open())
+    till.answers = ['authentication_required']
+    await configure()
+    await use(45)
+    for (const payment of till.payments.values()) {
+      Object.assign(payment, { state: 'succeeded', amountMinor: 999, failure: null })
+    }
+    expect(await configure({ enabled: false })).toMatchObject({ status: 'off', isPaying: false })
+    expect(await balance()).toBe(105)
+    expect(await view()).toMatchObject({ status: 'off', thisMonth: { count: 1 } })
   })
 
   it('stops for a package that is no longer sold', async () => {

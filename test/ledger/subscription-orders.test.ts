@@ -5,20 +5,24 @@ import { type CreditService, isCreditError } from '../../src/index.js'
 import type { AccountHistory } from '../../src/ledger/audit.js'
 import { periodStart } from '../../src/ledger/period.js'
 import { clawbackTarget, type Purchase } from '../../src/ledger/purchase.js'
+import { creditsToCome, nextPeriodAt } from '../../src/ledger/schedule.js'
 import type { Invoice, PaymentRefund } from '../../src/ports/payments.js'
 import { openStage } from '../behaviour/stage.js'
-import { PAID_PLANS, subscriber } from '../behaviour/subscribing.js'
+import { type LineTerms, PAID_PLANS, subscriber } from '../behaviour/subscribing.js'
 import { DAY, stoppedClock } from '../conformance/credit-store/bench.js'
 import { SETTINGS, timeFor } from './random-histories.js'
 
 const timeout = timeFor(SETTINGS.numRuns * 2, 100)
 
-const PRICES = ['price_basic', 'price_pro', 'price_saving', 'price_pro_year'] as const
+const PRICES = ['price_basic', 'price_pro', 'price_saving', 'price_pro_year', 'price_scraping_year'] as const
+type Price = (typeof PRICES)[number]
+
+const intervalOf = (price: Price) => (price.endsWith('_year') ? 'year' : 'month')
 
 /** What the subscriber, the merchant and time do, and what we hear of it. */
 type Step =
-  | { kind: 'renew'; price: (typeof PRICES)[number]; quantity: number }
-  | { kind: 'change'; price: 'price_basic' | 'price_pro'; quantity: number }
+  | { kind: 'renew'; price: Price; quantity: number; trial: boolean }
+  | { kind: 'change'; price: Price; quantity: number }
   | { kind: 'hear again'; index: number }
   | { kind: 'refund'; index: number; amountMinor: number }
   | { kind: 'fail refund'; index: number }
@@ -33,15 +37,16 @@ const quantity = fc.integer({ min: 1, max: 3 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('renew' as const), price: fc.constantFrom(...PRICES), quantity }),
+    arbitrary: fc.record({
+      kind: fc.constant('renew' as const),
+      price: fc.constantFrom(...PRICES),
+      quantity,
+      trial: fc.constantFrom(false, false, false, true),
+    }),
   },
   {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('change' as const),
-      price: fc.constantFrom('price_basic' as const, 'price_pro' as const),
-      quantity,
-    }),
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('change' as const), price: fc.constantFrom(...PRICES), quantity }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('hear again' as const), index }) },
   {
@@ -76,6 +81,7 @@ describe('a subscription in any order of what can happen to it', () => {
         }
         await player.hearAll()
         await player.expectClawed()
+        await player.expectNothingToComeOnceAllIsRefunded()
       }),
       { ...SETTINGS, numRuns: SETTINGS.numRuns * 2 },
     )
@@ -89,6 +95,7 @@ class Player {
   readonly #invoices: Invoice[] = []
   readonly #refunds: PaymentRefund[] = []
   #periodEnd: Date
+  #now: { price: Price; quantity: number } = { price: 'price_basic', quantity: 1 }
 
   constructor(clawbackPolicy: 'debt' | 'clamp') {
     const { service } = openStage(this.#store, this.clock)
@@ -108,25 +115,28 @@ class Player {
         // Periods follow one another; one that was not paid for in time begins when it is.
         const from = this.#periodEnd.getTime() < clock.now().getTime() - 20 * DAY ? clock.now() : this.#periodEnd
         if (from > clock.now()) return
-        const until = periodStart(from, step.price === 'price_pro_year' ? 'year' : 'month', 1)
-        this.#periodEnd = until
-        this.#invoices.push(await this.#world.pay([{ price: step.price, quantity: step.quantity, from, until }]))
-        return
+        const until = periodStart(from, intervalOf(step.price), 1)
+        return this.#bill(step, until, [{ price: step.price, quantity: step.quantity, trial: step.trial, from, until }])
       }
       case 'change': {
         const from = clock.now()
         if (from >= this.#periodEnd) return
-        const line = { proration: true, from, until: this.#periodEnd }
-        const lines = [
-          { ...line, price: 'price_basic', amountMinor: -10 },
-          { ...line, price: step.price, quantity: step.quantity, amountMinor: 20 },
-        ]
-        this.#invoices.push(await this.#world.pay(lines))
-        return
+        const rest = { proration: true, from, until: this.#periodEnd }
+        const back = { ...rest, ...this.#now, amountMinor: -10 }
+        const { price, quantity } = step
+        if (intervalOf(price) === intervalOf(this.#now.price)) {
+          return this.#bill(step, this.#periodEnd, [back, { ...rest, price, quantity, amountMinor: 20 }])
+        }
+        const until = periodStart(from, intervalOf(price), 1)
+        return this.#bill(step, until, [back, { price, quantity, from, until }])
       }
       case 'hear again': {
         const invoice = this.#invoices[step.index]
-        if (invoice !== undefined) await this.#world.hear(invoice)
+        if (invoice === undefined) return
+        await credits.runDue()
+        const before = await this.#histories()
+        await this.#world.hear(invoice)
+        expect((await this.#histories()).map(written)).toEqual(before.map(written))
         return
       }
       case 'refund': {
@@ -142,7 +152,8 @@ class Player {
         return
       }
       case 'cancel':
-        return this.#world.tell({ status: 'canceled', endedAt: clock.now() })
+        this.#world.change({ ...this.#now, status: 'canceled', endedAt: clock.now() })
+        return this.#world.tell()
       case 'spend':
         return refusable(() => credits.deductCredits({ ...entry, amount: step.amount }))
       case 'buy':
@@ -155,20 +166,48 @@ class Player {
     }
   }
 
+  async #bill({ price, quantity }: { price: Price; quantity: number }, periodEnd: Date, lines: LineTerms[]) {
+    this.#now = { price, quantity }
+    this.#periodEnd = periodEnd
+    this.#world.change(this.#now)
+    this.#invoices.push(await this.#world.pay(lines))
+  }
+
   async hearAll(): Promise<void> {
     for (const invoice of this.#invoices) await this.#world.hear(invoice)
   }
 
-  /** Already clawed = withheld + taken from grants or made debt + clamped + absorbed. */
+  /**
+   * Already clawed = withheld + taken from grants or made debt + clamped + absorbed. And what a purchase brought, has still
+   * to bring and never will is no more than it sold.
+   */
   async expectAccounted(): Promise<void> {
-    const history = await this.#history()
-    for (const { id, clawed, withheld, absorbed } of await this.#purchases()) {
+    const histories = await this.#histories()
+    const schedules = await this.#store.listSchedules('ann')
+    for (const { id, creditType, credits, clawed, withheld, absorbed } of await this.#purchases()) {
+      const history = histories.find(({ account }) => account.creditType === creditType)
       const corrections = (history?.transactions ?? []).filter(({ relatedId }) => relatedId === id)
       const taken = corrections.reduce((sum, { amount }) => sum - amount, 0)
       const own = (history?.grants ?? []).filter(({ purchaseId }) => purchaseId === id)
       const clamped = own.reduce((sum, { shortfall }) => sum + shortfall, 0)
       expect(taken + clamped + absorbed + withheld).toBe(clawed)
+      const brought = own.filter(({ scheduleId }) => scheduleId !== null).reduce((sum, { amount }) => sum + amount, 0)
+      const toCome = schedules.filter((each) => nextPeriodAt(each) !== null).map((each) => creditsToCome(each, id))
+      expect(toCome.reduce((sum, more) => sum + more, brought + withheld)).toBeLessThanOrEqual(credits)
     }
+  }
+
+  async expectNothingToComeOnceAllIsRefunded(): Promise<void> {
+    for (const invoice of this.#invoices) await this.#world.refund(invoice)
+    const before = await this.#grantsOfPlans()
+    this.clock.advance(800 * DAY)
+    await this.credits.runDue()
+    expect(await this.#grantsOfPlans()).toEqual(before)
+  }
+
+  async #grantsOfPlans(): Promise<string[]> {
+    const grants = (await this.#histories()).flatMap((history) => history.grants)
+    return grants.filter(({ scheduleId }) => scheduleId !== null).map(({ id }) => id)
   }
 
   async expectClawed(): Promise<void> {
@@ -187,11 +226,17 @@ class Player {
     return lists.flat()
   }
 
-  async #history(): Promise<AccountHistory | undefined> {
+  async #histories(): Promise<AccountHistory[]> {
     const found: AccountHistory[] = []
-    await this.#store.scanAccounts({ userId: 'ann', creditType: 'calling' }, (history) => found.push(history))
-    return found[0]
+    for (const creditType of ['calling', 'scraping']) {
+      await this.#store.scanAccounts({ userId: 'ann', creditType }, (history) => found.push(history))
+    }
+    return found
   }
+}
+
+function written({ transactions }: AccountHistory): string[] {
+  return transactions.map(({ id }) => id)
 }
 
 async function refusable(work: () => Promise<unknown>): Promise<void> {

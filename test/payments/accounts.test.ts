@@ -1,7 +1,12 @@
+import { CreditService } from 'creditkit'
+import { postgresStore } from 'creditkit/adapters/postgres'
+import { stripePayments } from 'creditkit/adapters/stripe'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DAY, HOUR, idOf, openSubscribingShop, RENEWED, type SubscribingShop } from './subscribing-shop.js'
 
 /* Whose money it is, and what becomes of it when they go: reference/stripe.md, section 3.I, 104 and 132 to 133. */
+
+const ignore = (): void => undefined
 
 let shop: SubscribingShop
 
@@ -82,6 +87,45 @@ describe('a customer', () => {
     const { findings } = await marketplace.reconcile({ ...range, apply: true })
     expect(findings.filter(({ reference }) => reference === invoiceId)).toEqual([])
     expect(await marketplace.listQuarantine()).toEqual([])
+  })
+
+  it('104 that nobody knows is granted to whom a person says, whatever is known by then', async () => {
+    const [userId, other] = [shop.newUser(), shop.newUser()]
+    const subscribed = await shop.subscribeDirectly(['basic'])
+    await shop.change(subscribed, { metadata: { app: 'creditkit', user_id: other } })
+    expect(await shop.statuses(other)).toEqual(['active'])
+    const { marketplace } = shop.credits
+    const [entry] = await marketplace.listQuarantine()
+    await marketplace.releaseQuarantine({ quarantineId: entry?.id ?? '', userId })
+    expect(await shop.ledger(userId)).toEqual(['adjustment 100'])
+    expect(await shop.ledger(other)).toEqual([])
+  })
+
+  it('104 that nobody knows stays in quarantine while nothing can be granted for it', async () => {
+    const userId = shop.newUser()
+    const { marketplace } = shop.credits
+    await shop.subscribeDirectly(['basic'])
+    const quarantineId = (await marketplace.listQuarantine())[0]?.id ?? ''
+    // A deployment whose plans have another price.
+    const newer = new CreditService({
+      store: postgresStore(shop.pool),
+      payments: stripePayments({
+        stripe: shop.api,
+        webhookSecret: shop.stripe.webhookSecret,
+        appUrl: 'https://shop.example',
+      }),
+      clock: { now: () => shop.now() },
+      logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+      plans: {
+        basic: { stripePriceId: 'price_new', grants: [{ creditType: 'enrichment', amount: 1, every: 'month' }] },
+      },
+    })
+    const release = newer.marketplace.releaseQuarantine({ quarantineId, userId, actor: 'eve' })
+    await expect(release).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    await newer.close()
+    expect(await marketplace.listQuarantine()).toMatchObject([{ id: quarantineId, resolution: null, resolvedBy: null }])
+    await marketplace.releaseQuarantine({ quarantineId, userId })
+    expect(await shop.ledger(userId)).toEqual(['adjustment 100'])
   })
 
   it('104 of a subscription that another app has marked is not ours', async () => {
@@ -243,6 +287,24 @@ describe('a user who goes', () => {
     expect(await shop.api.subscriptions.retrieve(idOf(session.subscription))).toMatchObject({ status: 'canceled' })
     await shop.stripe.deliver()
     expect(await shop.ledger(userId)).toEqual([])
+  })
+
+  it('132 while an automatic top-up waits for them is not asked for that money any more', async () => {
+    const userId = shop.newUser()
+    const { packageId } = shop
+    await shop.credits.addCredits({ userId, amount: 50, creditType: 'enrichment', description: 'Welcome' })
+    await shop.saveCard(userId)
+    await shop.credits.marketplace.configureAutoTopup({ userId, creditType: 'enrichment', threshold: 10, packageId })
+    const customer = idOf((await shop.api.customers.list()).data[0])
+    shop.stripe.failPayments(customer, 'pm_card_authenticationRequired')
+    await shop.credits.deductCredits(userId, 45, 'enrichment', 'Lookup')
+    await shop.settled()
+    const forgotten = await shop.credits.anonymizeUser({ userId })
+    await shop.settled()
+    const payments = (await shop.api.paymentIntents.list({ customer })).data
+    expect(payments.map(({ status }) => status)).toEqual(['canceled'])
+    const topup = await shop.credits.marketplace.getAutoTopup({ userId: forgotten.userId, creditType: 'enrichment' })
+    expect(topup).toMatchObject({ status: 'off', isPaying: false, recoveryUrl: null })
   })
 
   it('132 is not forgotten while Stripe cannot be asked to stop, and is with the next call', async () => {

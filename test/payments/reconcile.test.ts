@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Finding } from 'creditkit'
 import { openShop, type Shop } from './shop.js'
@@ -155,6 +156,44 @@ describe('reconciliation', () => {
     await shop.pool.query(`update creditkit.credit_purchases set unit_price_minor = 999 where session_id = $1`, [
       sessionId,
     ])
+  })
+
+  it('31 says nothing more of what a person has dismissed', async () => {
+    const userId = shop.newBuyer()
+    const sessionId = await shop.checkout(userId)
+    await shop.stripe.complete(sessionId, 'paid', { overrides: { amount_subtotal: 1 } })
+    const { marketplace } = shop.credits
+    const entries = await marketplace.listQuarantine({ limit: 200 })
+    const quarantineId = entries.find((entry) => entry.userId === userId)?.id ?? ''
+    expect(await reconcile(userId, true)).toMatchObject([{ kind: 'quarantined', reference: sessionId }])
+    await marketplace.releaseQuarantine({ quarantineId, action: 'dismiss' })
+    expect(await reconcile(userId)).toEqual([])
+    expect(await reconcile(userId, true)).toEqual([])
+    expect(await shop.ledger(userId)).toEqual([])
+  })
+
+  it('reports a payment for a purchase that is not here, until a person dismisses it', async () => {
+    const { stripe } = shop.stripe
+    const metadata = { app: 'creditkit', purchase_id: randomUUID() }
+    const { id: sessionId } = await stripe.checkout.sessions.create({
+      mode: 'payment',
+      line_items: [{ quantity: 1, price_data: { currency: 'usd', unit_amount: 500, product_data: { name: 'Mug' } } }],
+      metadata,
+      payment_intent_data: { metadata },
+      success_url: 'https://shop.example',
+    })
+    await shop.stripe.complete(sessionId)
+    const { marketplace } = shop.credits
+    const now = Date.now()
+    const findings = async (): Promise<Finding[]> => {
+      const report = await marketplace.reconcile({ from: new Date(now - HOUR), to: new Date(now + HOUR) })
+      return report.findings.filter(({ purchaseId }) => purchaseId === metadata.purchase_id)
+    }
+    expect(await findings()).toMatchObject([{ kind: 'unknown_purchase', repaired: false }])
+    const entries = await marketplace.listQuarantine({ limit: 200 })
+    const quarantineId = entries.find(({ details }) => details.sessionId === sessionId)?.id ?? ''
+    await marketplace.releaseQuarantine({ quarantineId, action: 'dismiss' })
+    expect(await findings()).toEqual([])
   })
 
   it('goes through more objects than a page has, and says how far it is', async () => {

@@ -28,6 +28,7 @@ const PRICES = {
   basic: { cents: 1000, interval: 'month' },
   pro: { cents: 2500, interval: 'month' },
   proYear: { cents: 24_000, interval: 'year' },
+  scrapeYear: { cents: 36_000, interval: 'year' },
   saving: { cents: 1200, interval: 'month' },
   team: { cents: 1500, interval: 'month' },
   tried: { cents: 1000, interval: 'month' },
@@ -36,7 +37,7 @@ const PRICES = {
 } as const
 
 type PriceName = keyof typeof PRICES
-type PlanName = Exclude<PriceName, 'other' | 'proYear'>
+type PlanName = Exclude<PriceName, 'other' | 'proYear' | 'scrapeYear'>
 
 /** A subscription and what belongs to it at Stripe. */
 export interface Subscribed {
@@ -239,6 +240,7 @@ async function createPrices(api: Stripe): Promise<Record<PriceName, string>> {
     basic: await create('basic'),
     pro: await create('pro'),
     proYear: await create('proYear'),
+    scrapeYear: await create('scrapeYear'),
     saving: await create('saving'),
     team: await create('team'),
     tried: await create('tried'),
@@ -251,6 +253,7 @@ function plansFor(prices: Record<PriceName, string>): NonNullable<CreditServiceO
   return {
     basic: { stripePriceId: prices.basic, grants: [monthly(100)] },
     pro: { stripePriceId: [prices.pro, prices.proYear], grants: [monthly(250)] },
+    scrape: { stripePriceId: prices.scrapeYear, grants: [{ creditType: 'scraping', amount: 100, every: 'month' }] },
     saving: { stripePriceId: prices.saving, grants: [{ ...monthly(100), rollover: { max: 30 } }] },
     team: {
       stripePriceId: prices.team,

@@ -265,7 +265,7 @@ describe('a subscription made with the SDK', () => {
 
   it('119 for another product is not ours', async () => {
     const userId = shop.newUser()
-    await shop.subscribeDirectly(['other'], { metadata: { app: 'creditkit', user_id: userId } })
+    await shop.subscribeDirectly(['other'], { metadata: { user_id: userId } })
     await shop.goTo(RENEWED)
     expect(await shop.credits.getAllBalances(userId)).toMatchObject({ enrichment: { balance: 0 } })
     expect(await shop.statuses(userId)).toEqual([])

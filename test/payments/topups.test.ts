@@ -332,6 +332,59 @@ describe('an automatic top-up', () => {
     expect(await view()).toMatchObject({ status: 'suspended', lastFailure: 'card_missing' })
   })
 
+  describe('that is switched off', () => {
+    const newCardAndUse = async (): Promise<void> => {
+      shop.stripe.failPayments(await customerOf(), false)
+      await shop.pass(60_000)
+      await shop.saveCard(userId)
+      await runDue()
+      await use(1)
+    }
+    beforeEach(async () => {
+      await shop.saveCard(userId)
+      await configure()
+      shop.stripe.failPayments(await customerOf(), 'pm_card_authenticationRequired')
+    })
+
+    it('while its payment waits for the buyer gives that up, and a new card is not charged', async () => {
+      await use(45)
+      const off = { status: 'off', isPaying: false, recoveryUrl: null, thisMonth: { count: 0 } }
+      expect(await configure({ enabled: false })).toMatchObject(off)
+      await shop.settled()
+      await shop.pass(2 * 60_000)
+      await runDue()
+      await newCardAndUse()
+      expect(await view()).toMatchObject(off)
+      expect((await payments()).map(({ status }) => status)).toEqual(['canceled'])
+      expect(told.map(({ status }) => status)).toEqual(['action_required'])
+    })
+
+    it('before the bank refuses its payment stays off, and no page is opened for it', async () => {
+      shop.stripe.failNext(lost)
+      shop.stripe.delivery = 'drop'
+      await use(45)
+      expect(await configure({ enabled: false })).toMatchObject({ status: 'off', isPaying: true })
+      shop.stripe.delivery = 'auto'
+      await shop.pass(2 * 60_000)
+      await runDue()
+      await newCardAndUse()
+      expect(await view()).toMatchObject({ status: 'off', isPaying: false, recoveryUrl: null })
+      expect(await payments()).toHaveLength(1)
+      expect((await shop.api.checkout.sessions.list()).data.filter(({ mode }) => mode === 'payment')).toEqual([])
+    })
+
+    it('while Stripe can not be asked is off all the same', async () => {
+      await use(45)
+      shop.stripe.failNext({ path: '/v1/payment_intents', method: 'POST', status: 503 })
+      expect(await configure({ enabled: false })).toMatchObject({ status: 'off' })
+      await shop.pass(2 * 60_000)
+      await runDue()
+      await newCardAndUse()
+      expect(await view()).toMatchObject({ status: 'off', isPaying: false })
+      expect(await succeeded()).toBe(0)
+    })
+  })
+
   it('131 while the user has a checkout open pays, and both are granted', async () => {
     await shop.saveCard(userId)
     await configure()

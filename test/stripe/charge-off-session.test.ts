@@ -160,12 +160,22 @@ describe('a refused payment', () => {
     })
   })
 
-  it('that can not be asked for at all is hard', async () => {
+  it.each([
+    ['in a currency that Stripe does not take', { currency: 'xxx' }, 'currency'],
+    ['of less than Stripe takes', { amountMinor: 1 }, 'amount_too_small'],
+  ])('%s says nothing against the card', async (_what, wrong, code) => {
     const { payments, request } = await open()
-    expect(await payments.chargeOffSession({ ...request, currency: 'xxx' })).toMatchObject({
-      paymentId: null,
-      state: 'failed',
-      failure: { kind: 'hard' },
+    const payment = await payments.chargeOffSession({ ...request, ...wrong })
+    expect(payment).toMatchObject({ paymentId: null, state: 'failed', failure: { kind: 'not_tried' } })
+    expect(`${payment.failure?.code} ${payment.failure?.message}`).toContain(code)
+  })
+
+  it('over parameters that clash in the account’s settings says nothing against the card', async () => {
+    const { fake, payments, request } = await open()
+    const message = 'This PaymentIntent is configured to accept payment methods enabled in your Dashboard.'
+    fake.failNext({ method: 'POST', status: 400, error: { type: 'invalid_request_error', message } })
+    expect(await payments.chargeOffSession(request)).toMatchObject({
+      failure: { kind: 'not_tried', code: null, message },
     })
   })
 })

@@ -45,6 +45,7 @@ describe('getInvoice', () => {
       url: expect.stringMatching(/^http/) as unknown,
       lines: [
         {
+          lineId: expect.stringMatching(/^il_/) as unknown,
           itemId: item?.itemId,
           priceId,
           quantity: 3,

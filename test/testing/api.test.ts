@@ -217,7 +217,7 @@ describe('idempotency keys', () => {
   it('replay errors of calls that were carried out, and not of calls that were refused', async () => {
     const pay = (payment_method: string) =>
       stripe.paymentIntents.create(
-        { amount: 999, currency: 'usd', payment_method, confirm: true },
+        { amount: 999, currency: 'usd', payment_method, confirm: true, return_url: 'https://shop.example/' },
         { idempotencyKey: 'declined' },
       )
     const first: unknown = await pay('pm_card_chargeDeclined').catch((error: unknown) => error)

@@ -184,8 +184,9 @@ describe('a dispute in its later stages', () => {
   })
 
   it('comes by itself with the cards made for it', async () => {
+    const return_url = 'https://shop.example/'
     const pay = (payment_method: string) =>
-      stripe.paymentIntents.create({ amount: 999, currency: 'usd', payment_method, confirm: true })
+      stripe.paymentIntents.create({ amount: 999, currency: 'usd', payment_method, confirm: true, return_url })
     const [real, inquiry] = [await pay('pm_card_createDispute'), await pay('pm_card_createDisputeInquiry')]
     const of = async (intent: Stripe.PaymentIntent): Promise<unknown[]> =>
       (await stripe.disputes.list({ payment_intent: intent.id })).data.map(({ status }) => status)
@@ -226,9 +227,8 @@ describe('a payment intent', () => {
     const intent = await stripe.paymentIntents.create({ amount: 999, currency: 'usd' })
     expect(intent.status).toBe('requires_payment_method')
     await expect(stripe.paymentIntents.confirm(intent.id)).rejects.toThrow('missing a payment method')
-    expect((await stripe.paymentIntents.confirm(intent.id, { payment_method: 'pm_card_visa' })).status).toBe(
-      'succeeded',
-    )
+    const params = { payment_method: 'pm_card_visa', return_url: 'https://shop.example/' }
+    expect((await stripe.paymentIntents.confirm(intent.id, params)).status).toBe('succeeded')
     await expect(stripe.paymentIntents.cancel(intent.id)).rejects.toMatchObject({
       code: 'payment_intent_unexpected_state',
     })

@@ -80,7 +80,8 @@ describe('a payment method', () => {
 
   it('is used up by a payment while it belongs to nobody', async () => {
     const { id } = await stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' } })
-    const pay = () => stripe.paymentIntents.create({ amount: 999, currency: 'usd', payment_method: id, confirm: true })
+    const params = { amount: 999, currency: 'usd', payment_method: id, confirm: true }
+    const pay = () => stripe.paymentIntents.create({ ...params, return_url: 'https://shop.example/' })
     expect(await pay()).toMatchObject({ status: 'succeeded' })
     await expect(pay()).rejects.toThrow('may not be used again')
   })
@@ -104,6 +105,50 @@ describe('a payment method', () => {
       param: 'payment_method',
     })
     await expect(stripe.paymentMethods.retrieve('pm_none')).rejects.toMatchObject({ statusCode: 404 })
+  })
+})
+
+describe('a payment that may lead its buyer away', () => {
+  const params = { amount: 999, currency: 'usd', payment_method: 'pm_card_visa', confirm: true }
+  const return_url = 'https://shop.example/back'
+  const lost = { statusCode: 400, type: 'StripeInvalidRequestError' }
+
+  it('is refused without a page to come back to, as it is since 2023-08-16', async () => {
+    await expect(stripe.paymentIntents.create(params)).rejects.toMatchObject(lost)
+    const always = { enabled: true, allow_redirects: 'always' } as const
+    await expect(stripe.paymentIntents.create({ ...params, automatic_payment_methods: always })).rejects.toThrow(
+      'you must provide a `return_url`',
+    )
+    const { id } = await stripe.paymentIntents.create({ amount: 999, currency: 'usd' })
+    const payment_method = 'pm_card_visa'
+    await expect(stripe.paymentIntents.confirm(id, { payment_method })).rejects.toMatchObject(lost)
+    expect(await stripe.paymentIntents.retrieve(id)).toMatchObject({ status: 'requires_payment_method' })
+  })
+
+  it('is taken by older versions of the API when its types are named', async () => {
+    const typed = { ...params, payment_method_types: ['card'] }
+    const old = { apiVersion: '2025-03-31.basil' }
+    expect(await stripe.paymentIntents.create(typed, old)).toMatchObject({ status: 'succeeded' })
+    await expect(stripe.paymentIntents.create(params, old)).rejects.toMatchObject(lost)
+  })
+
+  it('is taken with one, without the buyer, or when it may not lead away', async () => {
+    const { customer, method } = await newCustomer(stripe)
+    const never = { enabled: true, allow_redirects: 'never' } as const
+    expect(await stripe.paymentIntents.create({ ...params, return_url })).toMatchObject({ status: 'succeeded' })
+    expect(await topUp(customer, method)).toMatchObject({
+      status: 'succeeded',
+      automatic_payment_methods: { enabled: true, allow_redirects: 'always' },
+    })
+    const { id, automatic_payment_methods } = await stripe.paymentIntents.create({
+      amount: 999,
+      currency: 'usd',
+      automatic_payment_methods: never,
+    })
+    expect(automatic_payment_methods).toEqual(never)
+    expect(await stripe.paymentIntents.confirm(id, { payment_method: 'pm_card_visa' })).toMatchObject({
+      status: 'succeeded',
+    })
   })
 })
 
@@ -135,7 +180,8 @@ describe('a payment without the buyer', () => {
       },
     })
     const id = String(error.payment_intent?.id)
-    const confirmed = await stripe.paymentIntents.confirm(id, { payment_method: method })
+    const return_url = 'https://shop.example/'
+    const confirmed = await stripe.paymentIntents.confirm(id, { payment_method: method, return_url })
     expect(confirmed).toMatchObject({ status: 'requires_action', next_action: { type: 'use_stripe_sdk' } })
     const seen = typesSince(fake)
     expect(await fake.authenticate(id)).toMatchObject({ status: 'succeeded', metadata: { topup: 't1' } })

@@ -155,7 +155,10 @@ describe('a new subscription', () => {
     const waiting = await subscribe(stripe, customer, { amount: 500, payment_behavior: 'default_incomplete' })
     expect(waiting.status).toBe('incomplete')
     const { data } = await stripe.invoicePayments.list({ invoice: idOf(waiting.latest_invoice) })
-    await stripe.paymentIntents.confirm(idOf(data[0]?.payment.payment_intent), { payment_method: 'pm_card_visa' })
+    await stripe.paymentIntents.confirm(idOf(data[0]?.payment.payment_intent), {
+      payment_method: 'pm_card_visa',
+      return_url: 'https://shop.example/',
+    })
     expect(await stripe.subscriptions.retrieve(waiting.id)).toMatchObject({ status: 'active' })
     const poor = await newCustomer(stripe, 'pm_card_chargeCustomerFail')
     await expect(

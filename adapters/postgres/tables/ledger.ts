@@ -86,6 +86,9 @@ export function ledgerTables<S extends string | undefined, P extends string, U e
       index(`${prefix}credit_transactions_related`)
         .on(t.relatedId)
         .where(sql`related_id is not null`),
+      index(`${prefix}credit_transactions_type`)
+        .on(t.transactionType, t.userId, t.creditType, t.seq)
+        .where(sql`transaction_type <> 'usage' or seq % 1000 = 0`),
     ]),
     creditCommands: table(`${prefix}credit_commands` as const, creditCommandsColumns(userId()), (t) => [
       primaryKey({ name: `${prefix}credit_commands_pkey`, columns: [t.userId, t.idempotencyKey] }),

@@ -3,7 +3,7 @@ import { boolean, check, index, integer, jsonb, primaryKey, text, uuid } from 'd
 import type { AutoTopupStatus } from '../../../src/ledger/auto-topup.js'
 import type { GrantSource } from '../../../src/ledger/grant.js'
 import type { Rhythm } from '../../../src/ledger/period.js'
-import type { Schedule } from '../../../src/ledger/schedule.js'
+import type { Raise, Schedule } from '../../../src/ledger/schedule.js'
 import type { SubscriptionStatus } from '../../../src/ports/payments.js'
 import type { SubscriptionRecord } from '../../../src/ports/purchase-store.js'
 import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
@@ -68,6 +68,9 @@ function creditSchedulesColumns<U extends UserIdColumn>(userId: U) {
     undelivered: credits('undelivered'),
     anchorAt: moment('anchor_at').notNull(),
     nextAt: moment('next_at').notNull(),
+    periodFrom: moment('period_from').notNull(),
+    paidFrom: moment('paid_from'),
+    changedFrom: moment('changed_from'),
     paidUntil: moment('paid_until'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
@@ -82,6 +85,9 @@ function creditSchedulesColumns<U extends UserIdColumn>(userId: U) {
     source: text('source').$type<GrantSource>().notNull(),
     status: text('status').$type<Schedule['status']>().notNull(),
     subscriptionId: text('subscription_id'),
+    itemId: text('item_id'),
+    priceId: text('price_id'),
+    raises: jsonb('raises').$type<readonly Raise[]>().notNull(),
   }
 }
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { boolean, date, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import type { EventKind } from '../../../src/ledger/event.js'
-import type { JsonObject, TransactionType } from '../../../src/ledger/transaction.js'
+import type { JsonObject } from '../../../src/ledger/transaction.js'
 import { credits, moment, type CreditTable, type Place, type UserIdColumn } from './place.js'
 
 /** What stands beside the ledger: webhook events, the outbox, limits, daily figures. */
@@ -35,10 +35,7 @@ export function supportTables<S extends string | undefined, P extends string, U 
       primaryKey({ name: `${prefix}credit_limit_windows_pkey`, columns: [t.userId, t.creditType, t.limitName] }),
     ]),
     creditUsageDaily: table(`${prefix}credit_usage_daily` as const, creditUsageDailyColumns(userId()), (t) => [
-      primaryKey({
-        name: `${prefix}credit_usage_daily_pkey`,
-        columns: [t.userId, t.creditType, t.day, t.transactionType],
-      }),
+      primaryKey({ name: `${prefix}credit_usage_daily_pkey`, columns: [t.userId, t.creditType, t.day] }),
     ]),
     creditUsageMarks: table(`${prefix}credit_usage_marks` as const, creditUsageMarksColumns(userId()), (t) => [
       primaryKey({ name: `${prefix}credit_usage_marks_pkey`, columns: [t.userId, t.creditType] }),
@@ -85,12 +82,16 @@ function creditLimitWindowsColumns<U extends UserIdColumn>(userId: U) {
 
 function creditUsageDailyColumns<U extends UserIdColumn>(userId: U) {
   return {
-    amount: credits('amount').notNull(),
     transactions: credits('transactions').notNull(),
+    used: credits('used').notNull(),
+    purchased: credits('purchased').notNull(),
+    refunded: credits('refunded').notNull(),
+    added: credits('added').notNull(),
+    firstSeq: credits('first_seq').notNull(),
+    lastSeq: credits('last_seq').notNull(),
     day: date('day', { mode: 'string' }).notNull(),
     userId,
     creditType: text('credit_type').notNull(),
-    transactionType: text('transaction_type').$type<TransactionType>().notNull(),
   }
 }
 

@@ -11,8 +11,11 @@ import type {
 } from '../../../src/ports/payments.js'
 import type { MemoryEvent, MemoryEventType } from './events.js'
 
+/** How charging a saved card fails. `not_tried` is none of them: there every request is taken. */
+export type CardFailure = Exclude<PaymentFailure['kind'], 'not_tried'>
+
 /** What a saved card does when it is charged while its owner is away. */
-export type CardBehaviour = 'pays' | 'pays_later' | Exclude<PaymentFailure['kind'], 'card_missing'>
+export type CardBehaviour = 'pays' | 'pays_later' | Exclude<CardFailure, 'card_missing'>
 
 /** How often a price is billed. */
 export type Interval = 'day' | 'week' | 'month' | 'year'
@@ -23,7 +26,7 @@ export interface CustomerRow {
   /** The newest first: it is the one that is charged. */
   cards: CardBehaviour[]
   /** How every payment of the customer fails at present. */
-  failing: PaymentFailure['kind'] | null
+  failing: CardFailure | null
   livemode: boolean
 }
 

@@ -2,12 +2,11 @@ import type {
   Checkout,
   Invoice,
   PaymentDispute,
-  PaymentFailure,
   PaymentProvider,
   PaymentRefund,
   Subscription,
 } from '../../../src/ports/payments.js'
-import { Books, type CardBehaviour, type Interval, known } from './books.js'
+import { Books, type CardBehaviour, type CardFailure, type Interval, known } from './books.js'
 import { complete, type MemoryCheckoutOutcome, type MemoryCompleteOptions, settle } from './buyer.js'
 import {
   type MemoryDeliverOptions,
@@ -91,7 +90,7 @@ export interface MemoryPayments extends PaymentProvider {
   /** The customer saves a card, as in the portal; it is the one that is charged from now on. Default `pays`. */
   saveCard(customerId: string, card?: CardBehaviour): Promise<void>
   /** From now on payments of this customer fail so; default `soft`. `false` ends it. */
-  failPayments(customerId: string, failure?: PaymentFailure['kind'] | false): void
+  failPayments(customerId: string, failure?: CardFailure | false): void
   /** The buyer passes (or fails) the authentication that a payment waits for. */
   authenticate(paymentId: string, outcome?: 'succeeded' | 'failed'): Promise<void>
   /** The merchant deletes the customer. */

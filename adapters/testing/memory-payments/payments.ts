@@ -1,5 +1,5 @@
 import type { OffSessionRequest, Payment, PaymentFailure } from '../../../src/ports/payments.js'
-import { type Books, type CardBehaviour, known, type PaymentRow } from './books.js'
+import { type Books, type CardBehaviour, type CardFailure, known, type PaymentRow } from './books.js'
 
 /** A payment that somebody is asked for. */
 interface NewPayment {
@@ -12,7 +12,7 @@ interface NewPayment {
   livemode: boolean
 }
 
-const FAILURES: Record<PaymentFailure['kind'], PaymentFailure> = {
+const FAILURES: Record<CardFailure, PaymentFailure> = {
   authentication_required: {
     kind: 'authentication_required',
     code: 'authentication_required',
@@ -53,7 +53,7 @@ export function succeed(books: Books, row: PaymentRow): void {
   books.emit('payment.succeeded', row.payment.paymentId, row.payment.livemode)
 }
 
-export function fail(books: Books, { payment }: PaymentRow, kind: PaymentFailure['kind']): void {
+export function fail(books: Books, { payment }: PaymentRow, kind: CardFailure): void {
   Object.assign(payment, { state: 'failed', failure: { ...FAILURES[kind] } })
   books.emit('payment.failed', payment.paymentId, payment.livemode)
 }

@@ -57,6 +57,7 @@ export function addToNextInvoice(books: Books, subscriptionId: string, amountMin
   const line = { itemId: null, priceId: null, quantity: 1, proration: false, trial: false }
   known(books.subscriptions, subscriptionId, 'subscription').extras.push({
     ...line,
+    lineId: books.newId('line'),
     amountMinor,
     from: now,
     until: now,
@@ -156,7 +157,8 @@ function bill(books: Books, row: SubscriptionRow, lines: InvoiceLine[]): Invoice
 function wholePeriods(books: Books, { subscription }: SubscriptionRow, trial: boolean): InvoiceLine[] {
   return subscription.items.map(({ itemId, priceId, quantity, periodStart, periodEnd }) => {
     const amountMinor = trial ? 0 : priceOf(books, priceId).unitPriceMinor * quantity
-    return { itemId, priceId, quantity, proration: false, trial, amountMinor, from: periodStart, until: periodEnd }
+    const time = { from: periodStart, until: periodEnd }
+    return { lineId: books.newId('line'), itemId, priceId, quantity, proration: false, trial, amountMinor, ...time }
   })
 }
 
@@ -173,7 +175,8 @@ function rest(
   const trial = subscription.status === 'trialing'
   const part = (periodEnd.getTime() - from.getTime()) / (periodEnd.getTime() - periodStart.getTime())
   const amountMinor = trial ? 0 : sign * Math.round(price.unitPriceMinor * quantity * part)
-  return { itemId, priceId, quantity, proration: true, trial, amountMinor, from, until: periodEnd }
+  const lineId = books.newId('line')
+  return { lineId, itemId, priceId, quantity, proration: true, trial, amountMinor, from, until: periodEnd }
 }
 
 function firstItem({ items, subscriptionId }: Subscription): Item {

@@ -43,7 +43,8 @@ const confirmationRules = {
 
 const create = route<Stripe.PaymentIntentCreateParams>('POST /v1/payment_intents', {
   gives: 'payment_intent',
-  removed: [paymentMethodTypesRemoved],
+  // Who names the types has no others, and of those the local Stripe has, none leads away.
+  removed: [{ ...paymentMethodTypesRemoved, means: { automatic_payment_methods: { enabled: 'false' } } }],
   parameters: {
     ...confirmationRules,
     amount: rule.required(rule.amount),
@@ -77,12 +78,15 @@ const create = route<Stripe.PaymentIntentCreateParams>('POST /v1/payment_intents
     }
     if (params.off_session === true && params.setup_future_usage !== undefined) throw noSetupOffSession()
     if (params.confirm === true && params.payment_method === undefined) throw noPaymentMethod()
+    const automatic = params.automatic_payment_methods
+    if (params.confirm === true && leadsNowhere(automatic, params)) throw noReturnUrl()
     const method =
       params.payment_method === undefined ? undefined : usablePaymentMethod(account, params.payment_method, customer)
     const intent = createPaymentIntent(account, {
       amount: params.amount,
       currency: params.currency,
       customer,
+      ...(automatic !== undefined && { automaticPaymentMethods: { allow_redirects: 'always', ...automatic } }),
       ...(params.description !== undefined && { description: params.description }),
       ...(params.metadata !== undefined && { metadata: params.metadata }),
       ...(params.receipt_email !== undefined && { receiptEmail: params.receipt_email }),
@@ -167,6 +171,7 @@ const confirm = route<Stripe.PaymentIntentConfirmParams>('POST /v1/payment_inten
     }
     const methodId = params.payment_method ?? idOf(intent.payment_method)
     if (methodId === null) throw noPaymentMethod()
+    if (leadsNowhere(intent.automatic_payment_methods, params)) throw noReturnUrl()
     if (params.off_session === true && intent.setup_future_usage !== null) throw noSetupOffSession()
     if (params.setup_future_usage !== undefined) intent.setup_future_usage = params.setup_future_usage
     const paymentMethod = usablePaymentMethod(account, methodId, idOf(intent.customer))
@@ -220,6 +225,27 @@ const search = route<Stripe.PaymentIntentSearchParams>('GET /v1/payment_intents/
     return searchPage(account.all('payment_intent').reverse(), params, '/v1/payment_intents/search')
   },
 })
+
+/**
+ * May the payment send its buyer to another site, with no page to come back to? Without a buyer nobody is sent anywhere.
+ * https://docs.stripe.com/changelog/2023-08-16/automatic-payment-methods
+ */
+function leadsNowhere(
+  automatic: Stripe.PaymentIntent.AutomaticPaymentMethods | null | undefined,
+  { off_session, return_url }: { off_session?: unknown; return_url?: string },
+): boolean {
+  const redirects = automatic?.enabled !== false && automatic?.allow_redirects !== 'never'
+  return redirects && off_session !== true && return_url === undefined
+}
+
+function noReturnUrl(): ApiError {
+  const message =
+    'This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment ' +
+    "methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept " +
+    'redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and ' +
+    '`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.'
+  return invalidRequest(message)
+}
 
 function noSetupOffSession(): ApiError {
   const message =

@@ -21,12 +21,18 @@ export function testPaidSchedules(bench: Bench): void {
       priority: 0,
       anchorAt: clock.now(),
       nextAt: clock.now(),
+      periodFrom: clock.now(),
       periodGranted: 0,
       status: 'active',
-      subscriptionId: 'si_1',
+      subscriptionId: 'sub_1',
+      itemId: 'si_1',
+      priceId: 'price_1',
+      paidFrom: clock.now(),
+      changedFrom: clock.now(),
       paidUntil: later(clock, 2 * DAY),
       purchaseId: uuidv7(),
       undelivered: 15,
+      raises: [],
       graceSeconds: GRACE / SECOND,
       createdAt: clock.now(),
       updatedAt: clock.now(),
@@ -59,9 +65,22 @@ export function testPaidSchedules(bench: Bench): void {
 
   describe('schedules that are paid for', () => {
     it('are listed with every field they were written with', async () => {
-      const { key, schedule } = await open({ undelivered: Number.MAX_SAFE_INTEGER })
+      const { key, schedule } = await open({
+        undelivered: Number.MAX_SAFE_INTEGER,
+        raises: [{ purchaseId: uuidv7(), amount: 3, undelivered: 6 }],
+      })
       expect(await bench.store.listSchedules(key.userId)).toEqual([schedule])
-      const bare = { subscriptionId: null, paidUntil: null, purchaseId: null, undelivered: null, graceSeconds: 0 }
+      const bare = {
+        subscriptionId: null,
+        itemId: null,
+        priceId: null,
+        paidFrom: null,
+        changedFrom: null,
+        paidUntil: null,
+        purchaseId: null,
+        undelivered: null,
+        graceSeconds: 0,
+      }
       const other = await open(bare)
       expect(await bench.store.listSchedules(other.key.userId)).toEqual([other.schedule])
     })

@@ -15,7 +15,19 @@ export function testInvoices(bench: Bench): void {
         ...{ invoiceId, status: 'paid', subscriptionId, customerId: buyer.customerId, userId: buyer.userId },
         ...{ paidMinor: 3000, currency: 'usd', paymentId: expect.any(String) as string },
         ...{ url: expect.stringMatching(/^https?:\/\//) as string, livemode: false },
-        lines: [{ itemId, priceId, quantity: 2, proration: false, trial: false, amountMinor: 3000, from, until }],
+        lines: [
+          {
+            lineId: expect.any(String) as unknown,
+            itemId,
+            priceId,
+            quantity: 2,
+            proration: false,
+            trial: false,
+            amountMinor: 3000,
+            from,
+            until,
+          },
+        ],
       })
       expect(await bench.provider.getPayment(there(invoice.paymentId))).toMatchObject({
         ...{ state: 'succeeded', amountMinor: 3000, purchaseId: null, customerId: buyer.customerId },
