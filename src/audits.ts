@@ -21,7 +21,7 @@ export async function verifyLedger(store: CreditStore, userId: string | null): P
   return report
 }
 
-/** Restore one account's row and grants from its ledger, under its lock. An account that does not exist stays so. */
+/** Restore one account's row, grants and usage sums from its ledger, under its lock. An account that does not exist stays so. */
 export async function rebuildFromLedger(store: CreditStore, commands: Commands, account: AccountKey): Promise<void> {
   const load = { grants: 'every', history: true } as const
   const command = { id: newRowId(), userId: account.userId, key: null, request: [], accounts: [account], load }
@@ -39,4 +39,5 @@ export async function rebuildFromLedger(store: CreditStore, commands: Commands, 
     },
     () => null,
   )
+  await store.forgetUsageSums(account)
 }

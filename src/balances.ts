@@ -2,6 +2,7 @@ import type { AccountKey } from './ledger/account.js'
 import type { BalanceCache } from './ports/cache.js'
 import type { Logger } from './ports/logger.js'
 import type { CreditStore } from './ports/store.js'
+import { SharedWork } from './shared-work.js'
 
 /** The guide's cache key. Credit types hold no colon, so no two accounts share a key. */
 export function balanceCacheKey({ userId, creditType }: AccountKey): string {
@@ -15,22 +16,29 @@ export function balanceCacheKey({ userId, creditType }: AccountKey): string {
 export class Balances {
   readonly #cache: BalanceCache | null
   readonly #logger: Logger
+  readonly #reads = new SharedWork<number>()
 
   constructor(cache: BalanceCache | null, logger: Logger) {
     this.#cache = cache
     this.#logger = logger
   }
 
-  /** Credits available now, at most the cache's time to live old, and never older than this process's last write. */
+  /**
+   * Credits available now, at most the cache's time to live old, and never older than this process's last write. Those who
+   * ask for one account at the same time share one reading of the store.
+   */
   async read(store: CreditStore, key: AccountKey, now: Date | null): Promise<number> {
     const cacheKey = balanceCacheKey(key)
     const cached = await this.#attempt(null, (cache) => cache.get(cacheKey))
     if (cached !== null) return cached.balance
-    const { balance, version, staleAfterMs } = await store.readBalance(key, now)
-    await this.#attempt(undefined, (cache) =>
-      cache.set(cacheKey, { balance, version }, Math.min(staleAfterMs ?? Infinity, cache.ttlSeconds * 1000)),
-    )
-    return balance
+    // By an injected clock, what is true at one time is not at another.
+    return this.#reads.run(`${cacheKey}@${now?.getTime() ?? ''}`, async () => {
+      const { balance, version, staleAfterMs } = await store.readBalance(key, now)
+      await this.#attempt(undefined, (cache) =>
+        cache.set(cacheKey, { balance, version }, Math.min(staleAfterMs ?? Infinity, cache.ttlSeconds * 1000)),
+      )
+      return balance
+    })
   }
 
   /** Let nobody read older than these rows, as far as their version is known. */

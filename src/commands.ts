@@ -16,7 +16,7 @@ import type { JsonObject, Transaction } from './ledger/transaction.js'
 import type { Clock } from './ports/clock.js'
 import type { Command, CreditStore, Decide, Replayed, SpendCommand, StateQuery } from './ports/store.js'
 import { newRowId } from './row-id.js'
-import { type SendSpends, SpendOneByOne, SpendQueue } from './spend-queue.js'
+import { type Decided, type SendSpends, SpendOneByOne, SpendQueue } from './spend-queue.js'
 
 /** What every write needs beside the store. */
 export interface CommandTools {
@@ -34,7 +34,10 @@ export interface CommandTools {
 export class Commands {
   readonly #tools: CommandTools
   /** The fast path; null where the store has none. */
-  readonly #spender: Pick<SpendQueue, 'decide' | 'finished'> | null
+  readonly #spender: Pick<SpendQueue, 'decide'> | null
+  /** Deductions and holds that the fast path was asked for and whose callers have not been told. */
+  #spending = 0
+  readonly #idle: (() => void)[] = []
 
   constructor(tools: CommandTools) {
     this.#tools = tools
@@ -78,31 +81,47 @@ export class Commands {
     if (spending === null || spender === null || account === undefined) return general()
     const rules = this.#tools.rules.of(account.creditType)
     if (!isDecidedByRow(rules)) return general()
-    const { balances } = this.#tools
-    const asked = spendCommand(command, account, spending, alertsOf(rules))
-    const outcome = await spender.decide(asked, general).catch(async (error: unknown) => {
+    this.#spending += 1
+    try {
+      const asked = spendCommand(command, account, spending, alertsOf(rules))
+      const outcome = await spender.decide(asked, general)
+      return outcome.status === 'general' ? outcome.result : await this.#told(asked, outcome, spending, replayed)
+    } catch (error) {
       await this.#forgetUnknown(command, error)
       throw error
-    })
+    } finally {
+      this.#spending -= 1
+      if (this.#spending === 0) for (const tell of this.#idle.splice(0)) tell()
+    }
+  }
+
+  /** The outcome of the fast path as a result or a named error, and the cache told of it. */
+  async #told<R>(
+    asked: SpendCommand,
+    outcome: Exclude<Decided<R>, { status: 'general' }>,
+    { result }: Spending<R>,
+    replayed: (outcome: Replayed) => R,
+  ): Promise<R> {
+    const { userId, creditType, amount } = asked
+    const { balances } = this.#tools
     switch (outcome.status) {
-      case 'general':
-        return outcome.result
       case 'applied':
-        await balances.forget([{ userId: asked.userId, creditType: asked.creditType, version: outcome.version }])
-        return spending.result(outcome)
+        await balances.forget([{ userId, creditType, version: outcome.version }])
+        return result(outcome)
       case 'replayed':
-        await balances.forget([account])
+        await balances.forget([{ userId, creditType }])
         return replayed(outcome)
       case 'conflict':
         throw new IdempotencyConflictError(outcome.field)
       case 'insufficient':
-        throw new InsufficientCreditsError(asked.amount, outcome.available)
+        throw new InsufficientCreditsError(amount, outcome.available)
     }
   }
 
-  /** Resolves once every deduction and hold that was asked for is decided. */
-  async finished(): Promise<void> {
-    await this.#spender?.finished()
+  /** Resolves once every deduction and hold that was asked for is decided, and the cache told of it. */
+  finished(): Promise<void> {
+    if (this.#spending === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
   }
 
   /** The general path. */

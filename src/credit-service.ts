@@ -61,9 +61,10 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
   getBalance(userId: UserId, creditType: CreditTypePosition<T>, past: { at: Date }): Promise<number>
   async getBalance(userId: UserId, creditType?: T, past?: { at: Date }): Promise<number> {
     if (past !== undefined) return getBalanceAt(this.#session, { userId, creditType, at: past.at })
-    const { store, account } = await this.#account(inputs.parseInput(inputs.accountInput, { userId, creditType }))
-    const { balances } = await this.#open()
-    return balances.read(store, account, this.#session.now())
+    const input = inputs.parseInput(inputs.accountInput, { userId, creditType })
+    this.#session.types.resolve(input.creditType)
+    const { store, balances } = await this.#open()
+    return balances.read(store, this.#session.accountKey(input, store), this.#session.now())
   }
 
   /** Every configured credit type's figures, from the database and one snapshot. */
@@ -260,12 +261,12 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
   ): Promise<CreditTransaction<T>[]> {
     const input = inputs.parseInput(inputs.historyInput, { userId, creditType, limit, offset })
     const { store } = await this.#open()
-    const rows = await store.listTransactions({
+    const { transactions } = await store.listTransactions({
       ...(await this.#filter(input)),
       limit: input.limit,
       offset: input.offset,
     })
-    return rows.map((row) => toCreditTransaction(row))
+    return transactions.map((row) => toCreditTransaction(row))
   }
 
   /** A user's transactions, newest first, page by page; every page costs the same. Range half-open. */
@@ -282,18 +283,18 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
   }): Promise<{ transactions: CreditTransaction<T>[]; nextCursor: string | null }> {
     const input = inputs.parseInput(inputs.listTransactionsInput, query)
     const { store } = await this.#open()
-    const rows = await store.listTransactions({
+    const { transactions, next } = await store.listTransactions({
       ...(await this.#filter(input)),
       transactionType: input.transactionType ?? null,
       from: input.from,
       to: input.to,
-      limit: input.limit + 1,
+      limit: input.limit,
       after: input.cursor == null ? null : decodeCursor(input.cursor),
     })
-    const page = rows.slice(0, input.limit)
-    const last = page.at(-1)
-    const nextCursor = rows.length > page.length && last !== undefined ? encodeCursor(last) : null
-    return { transactions: page.map((row) => toCreditTransaction(row)), nextCursor }
+    return {
+      transactions: transactions.map((row) => toCreditTransaction(row)),
+      nextCursor: next === null ? null : encodeCursor(next),
+    }
   }
 
   /** What an account was used for, half-open [startDate, endDate), UTC; default: from its first transaction until now. */

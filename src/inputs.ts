@@ -142,7 +142,7 @@ export const listTransactionsInput = z
     from: optional(moment),
     to: optional(moment),
     limit: pageSize.default(50),
-    cursor: z.string().max(500).nullish(),
+    cursor: z.string().max(20_000).nullish(),
   })
   .refine(isRange, notARange)
 

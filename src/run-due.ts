@@ -32,12 +32,15 @@ const ACCOUNTS_PER_PAGE = 100
 /** So many accounts at the same time: less than a small pool has connections. */
 const ACCOUNTS_AT_ONCE = 4
 
+/** So many transactions are summed up in one step: some twenty milliseconds. */
+const TRANSACTIONS_PER_STEP = 10_000
+
 const DEFAULT_EXPIRING_SOON_SECONDS = 7 * 86_400
 
 /**
  * Write what time has done and nobody has written yet, account by account, each under its lock: expiries, holds whose time
- * ran out, periods of plans; then go on with automatic top-ups; then tell waiting events. Safe to run at the same time in
- * any number of processes.
+ * ran out, periods of plans; then go on with automatic top-ups; then tell waiting events; last, sum up what ledgers have
+ * grown by. Safe to run at the same time in any number of processes.
  */
 export async function runDue<T extends string>(session: Session<T>, given: RunDueInput = {}): Promise<DueReport> {
   const { deadlineMs } = parseInput(runDueInput, given)
@@ -63,12 +66,27 @@ export async function runDue<T extends string>(session: Session<T>, given: RunDu
   }
   if (Date.now() >= deadline) return { ...report, finished: false }
   const told = await events.deliver(deadline)
-  return { ...report, events: { delivered: told.delivered, failed: told.failed } }
+  const finished = await rollUpUsage(store, deadline, failed)
+  return { ...report, events: { delivered: told.delivered, failed: told.failed }, finished }
+}
+
+/** Keep statistics from growing slower with the ledger, account by account. False: the time was over before. */
+async function rollUpUsage(store: CreditStore, deadline: number, failed: Failed): Promise<boolean> {
+  let finished = true
+  const rollUp: Work = async (account) => {
+    while (await store.rollUpUsage(account, TRANSACTIONS_PER_STEP)) {
+      if (Date.now() < deadline) continue
+      finished = false
+      return
+    }
+  }
+  const all = await forEachDue((page) => store.findUsageToRollUp(page), deadline, rollUp, failed)
+  return all && finished
 }
 
 /** One account that is busy or unreachable keeps no other from its turn. */
-function failureOf<T extends string>({ logger }: Session<T>, report: DueReport) {
-  return (account: AccountKey, error: unknown): void => {
+function failureOf<T extends string>({ logger }: Session<T>, report: DueReport): Failed {
+  return (account, error) => {
     if (!isCreditError(error)) throw error
     report.failed += 1
     logger.warn({ error, ...account }, 'what is due for an account could not be done now')
@@ -77,14 +95,10 @@ function failureOf<T extends string>({ logger }: Session<T>, report: DueReport) 
 
 type FindDue = (page: { limit: number; after: AccountKey | null }) => Promise<AccountKey[]>
 type Work = (account: AccountKey) => Promise<void>
+type Failed = (account: AccountKey, error: unknown) => void
 
-/** Page after page, some accounts at a time. */
-async function forEachDue(
-  find: FindDue,
-  deadline: number,
-  work: Work,
-  failed: (account: AccountKey, error: unknown) => void,
-): Promise<void> {
+/** Page after page, some accounts at a time. False: the time was over before all of them had their turn. */
+async function forEachDue(find: FindDue, deadline: number, work: Work, failed: Failed): Promise<boolean> {
   for (let after: AccountKey | null = null; ;) {
     const page: AccountKey[] = await find({ limit: ACCOUNTS_PER_PAGE, after })
     const waiting = [...page]
@@ -95,7 +109,9 @@ async function forEachDue(
     }
     await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, next))
     after = page.at(-1) ?? null
-    if (page.length < ACCOUNTS_PER_PAGE || Date.now() >= deadline) return
+    if (waiting.length > 0) return false
+    if (page.length < ACCOUNTS_PER_PAGE) return true
+    if (Date.now() >= deadline) return false
   }
 }
 

@@ -66,7 +66,6 @@ export class SpendQueue {
   #open = 0
   #waiting = 0
   #isScheduled = false
-  #idle: (() => void)[] = []
 
   constructor(send: SendSpends) {
     this.#send = send
@@ -96,12 +95,6 @@ export class SpendQueue {
       this.#enter(call)
       this.#dispatchSoon()
     })
-  }
-
-  /** Resolves once nothing waits and nothing is on its way. */
-  finished(): Promise<void> {
-    if (this.#lines.size === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push(resolve))
   }
 
   #enter(call: Call): void {
@@ -271,31 +264,18 @@ export class SpendQueue {
       return
     }
     this.#lines.delete(line.key)
-    if (this.#lines.size > 0) return
-    for (const tell of this.#idle.splice(0)) tell()
   }
 }
 
 /** The same without waiting for others: each call is a statement of its own, in no order. */
 export class SpendOneByOne {
   readonly #send: SendSpends
-  readonly #running = new Set<Promise<unknown>>()
 
   constructor(send: SendSpends) {
     this.#send = send
   }
 
   async decide<R>(command: SpendCommand, general: () => Promise<R>): Promise<Decided<R>> {
-    const deciding = this.#decide(command, general)
-    this.#running.add(deciding)
-    return deciding.finally(() => this.#running.delete(deciding))
-  }
-
-  async finished(): Promise<void> {
-    await Promise.allSettled(this.#running)
-  }
-
-  async #decide<R>(command: SpendCommand, general: () => Promise<R>): Promise<Decided<R>> {
     let isUnsettled = false
     try {
       const [outcome = { status: 'undecided' }] = await this.#send([command], true)

@@ -1,5 +1,5 @@
 import type { Balance } from './ledger/balance.js'
-import type { Usage } from './ports/store.js'
+import type { Usage } from './ports/usage-store.js'
 
 /** What an account was used for over a range of time. Credits; ranges are half-open UTC. */
 export interface UsageStats {

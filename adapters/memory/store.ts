@@ -10,6 +10,8 @@ import { type Metrics, metricsOf, type MetricsQuery } from '../../src/ledger/met
 import type { Purchase } from '../../src/ledger/purchase.js'
 import type { Schedule } from '../../src/ledger/schedule.js'
 import type { JsonObject, Transaction } from '../../src/ledger/transaction.js'
+import type { TransactionPage } from '../../src/ledger/transaction-positions.js'
+import { type DayOfUse, usageByDay } from '../../src/ledger/usage.js'
 import { InvalidInputError } from '../../src/errors.js'
 import type { DueQuery } from '../../src/ports/due-store.js'
 import type { ClaimedEvent, ClaimQuery } from '../../src/ports/outbox-store.js'
@@ -23,12 +25,12 @@ import type {
   CreditStore,
   Decide,
   Replayed,
-  TransactionPosition,
   TransactionQuery,
-  Usage,
 } from '../../src/ports/store.js'
+import type { Usage } from '../../src/ports/usage-store.js'
 import { ledgerKey, Ledgers } from './ledgers.js'
 import { Outbox } from './outbox.js'
+import { pageOf } from './transaction-pages.js'
 import { PaymentRecords } from './payment-records.js'
 import { Purchases } from './purchases.js'
 
@@ -129,46 +131,37 @@ class MemoryStore extends PaymentRecords implements CreditStore {
     return this.#ledgers.ofUser(userId).map(({ account }) => this.#ledgers.balance(account, at))
   }
 
-  async listTransactions(query: TransactionQuery): Promise<Transaction[]> {
-    const { userId, creditType, transactionType, from, to, after, offset, limit } = query
-    const rows = this.#ledgers
-      .ofUser(userId)
-      .flatMap(({ transactions }) => transactions)
-      .filter((row) => creditType === null || row.creditType === creditType)
-      .filter((row) => transactionType === null || row.transactionType === transactionType)
-      .filter(({ createdAt }) => (from === null || createdAt >= from) && (to === null || createdAt < to))
-      .sort(creditType === null ? compareNewestFirst : (a, b) => b.seq - a.seq)
-      .filter(
-        (row) => after === null || (creditType === null ? compareNewestFirst(row, after) > 0 : row.seq < after.seq),
-      )
-    return structuredClone(rows.slice(offset, offset + limit))
+  async listTransactions(query: TransactionQuery): Promise<TransactionPage> {
+    return structuredClone(pageOf(this.#ledgers.ofUser(query.userId), query))
   }
 
   async readUsage(key: AccountKey, from: Date | null, to: Date | null, now: Date | null): Promise<Usage> {
     const all = this.#ledgers.get(key)?.transactions ?? []
     const rows = all.filter(({ createdAt }) => (from === null || createdAt >= from) && (to === null || createdAt < to))
-    const days = new Map<string, { date: string; used: number; added: number }>()
-    const usage: Usage = {
-      totalUsed: 0,
-      totalPurchased: 0,
-      totalRefunded: 0,
+    const days = usageByDay(rows)
+    const sum = (of: (day: DayOfUse) => number): number => days.reduce((total, day) => total + of(day), 0)
+    return {
+      totalUsed: sum(({ used }) => used),
+      totalPurchased: sum(({ purchased }) => purchased),
+      totalRefunded: sum(({ refunded }) => refunded),
       transactions: rows.length,
       from: from ?? all[0]?.createdAt ?? null,
       to: to ?? now ?? new Date(),
-      daily: [],
+      daily: days.map(({ date, used, added }) => ({ date, used, added })),
     }
-    for (const { transactionType, amount, createdAt, relatedId } of rows) {
-      const date = createdAt.toISOString().slice(0, 10)
-      const day = days.get(date) ?? { date, used: 0, added: 0 }
-      days.set(date, day)
-      if (transactionType === 'usage') usage.totalUsed -= amount
-      if (transactionType === 'usage') day.used -= amount
-      if (transactionType === 'purchase') usage.totalPurchased += amount
-      if (transactionType === 'refund' && relatedId !== null) usage.totalRefunded += amount
-      if (amount > 0) day.added += amount
-    }
-    usage.daily = [...days.values()].sort((a, b) => (a.date < b.date ? -1 : 1))
-    return usage
+  }
+
+  async findUsageToRollUp(): Promise<AccountKey[]> {
+    return []
+  }
+
+  async rollUpUsage(): Promise<boolean> {
+    // Reading all of it again is as fast as memory is.
+    return false
+  }
+
+  async forgetUsageSums(): Promise<void> {
+    // There are none.
   }
 
   async scanAccounts(
@@ -326,12 +319,4 @@ function noTransactions(): InvalidInputError {
   return new InvalidInputError([
     { path: 'tx', message: 'memoryStore has no database transactions; use a Postgres store' },
   ])
-}
-
-function compareNewestFirst(a: TransactionPosition, b: TransactionPosition): number {
-  return (
-    b.createdAt.getTime() - a.createdAt.getTime() ||
-    b.seq - a.seq ||
-    (a.creditType < b.creditType ? -1 : Number(a.creditType > b.creditType))
-  )
 }

@@ -173,12 +173,14 @@ function namedTransactionParts({ names }: SqlTables): string[] {
     `asked as materialized (
       select t.*, named.position from input
       cross join jsonb_array_elements_text(j->'transactions') with ordinality named(id, position)
-      cross join accounts a
-      join ${names.creditTransactions} t on t.id = named.id::uuid and t.user_id = a.user_id and t.credit_type = a.credit_type
+      cross join accounts a cross join lateral (
+        select * from ${names.creditTransactions} where id = named.id::uuid and user_id = a.user_id offset 0
+      ) t where t.credit_type = a.credit_type
     )`,
     `related as materialized (
-      select t.* from asked join ${names.creditTransactions} t
-        on t.related_id = asked.id and t.user_id = asked.user_id and t.credit_type = asked.credit_type
+      select t.* from asked cross join lateral (
+        select * from ${names.creditTransactions} where related_id = asked.id and user_id = asked.user_id offset 0
+      ) t where t.credit_type = asked.credit_type
     )`,
   ]
 }

@@ -1,7 +1,7 @@
-import { type AccountKey, availableCredits } from '../../src/ledger/account.js'
+import { availableCredits } from '../../src/ledger/account.js'
 import { type Balance, balanceOf } from '../../src/ledger/balance.js'
-import type { Transaction } from '../../src/ledger/transaction.js'
-import type { TransactionQuery, Usage } from '../../src/ports/store.js'
+import type { TransactionQuery } from '../../src/ports/store.js'
+import { pagePositions, type TransactionPage } from '../../src/ledger/transaction-positions.js'
 import { accountSums, decodeAccountState, type JsonAccountState, overdueState } from './account-states.js'
 import { clockOr } from './clock.js'
 import { ACCOUNT_COLUMNS, decodeTransaction, epochMs, fromJsonRow, jsonRow, TRANSACTION_COLUMNS } from './columns.js'
@@ -83,82 +83,80 @@ function decodeBalance({ now, account: row, usable, paid, nextExpiry, nextDueAt,
   }
 }
 
-/** A page of a user's transactions, newest first. Every account gives at most a page; the newest of all make the page. */
+/**
+ * A page of a user's transactions, newest first. Every account gives at most a page, from where the last one ended; the
+ * newest of all make the page. So a page reads no more rows than there are accounts times its length, wherever it stands.
+ */
 export async function selectTransactions(
   sql: SqlExecutor,
-  { names, userIdType }: SqlTables,
+  tables: SqlTables,
   query: TransactionQuery,
-): Promise<Transaction[]> {
+): Promise<TransactionPage> {
+  const { names, userIdType } = tables
   const { userId, creditType, transactionType, from, to, limit, offset, after } = query
   const one = creditType !== null
-  const order = one ? 'seq desc' : 'created_at desc, seq desc, credit_type'
-  const position = one
-    ? `t.seq < (j->'after'->>'seq')::bigint`
-    : `(t.created_at, t.seq) < (after.created_at, after.seq)
-         or (t.created_at, t.seq) = (after.created_at, after.seq) and t.credit_type > after.credit_type`
-  const conditions = [
-    transactionType === null ? null : `t.transaction_type = j->>'transactionType'`,
-    from === null ? null : `t.created_at >= (j->>'from')::timestamptz`,
-    to === null ? null : `t.created_at < (j->>'to')::timestamptz`,
-    after === null ? null : `(${position})`,
-  ].filter((condition) => condition !== null)
-  const rows = await sql.query(
-    `with input as materialized (select $1::text::jsonb as j)
-     select ${jsonRow(TRANSACTION_COLUMNS, 'page')}::text as row from (
-       select t.* from input
-       join ${names.userCredits} a on a.user_id = (j->>'userId')::${userIdType}${one ? ` and a.credit_type = j->>'creditType'` : ''}
-       ${
-         after === null || one
-           ? ''
-           : `cross join lateral (select (j->'after'->>'createdAt')::timestamptz as created_at,
-         (j->'after'->>'seq')::bigint as seq, j->'after'->>'creditType' as credit_type) after`
-       }
-       cross join lateral (
-         select t.* from ${names.creditTransactions} t
-         where t.user_id = a.user_id and t.credit_type = a.credit_type${conditions.map((condition) => ` and ${condition}`).join('')}
-         order by t.seq desc limit (j->>'reach')::bigint
-       ) t
-       order by ${order} limit (select (j->>'limit')::bigint from input) offset (select (j->>'offset')::bigint from input)
-     ) page
-     order by ${order}`,
-    [JSON.stringify({ userId, creditType, transactionType, from, to, after, limit, offset, reach: limit + offset })],
-  )
-  return rows.map(({ row }) => decodeTransaction(JSON.parse(String(row))))
-}
-
-/** Sums of one account's ledger, by UTC day. */
-export async function selectUsage(
-  sql: SqlExecutor,
-  { names, userIdType }: SqlTables,
-  key: AccountKey,
-  from: Date | null,
-  to: Date | null,
-  now: Date | null,
-): Promise<Usage> {
+  const position = after === null ? 'a.seq + 1' : `(j->'after'->>a.credit_type)::bigint`
+  // Where the clock went back, rows stand where the oldest before them does, so that an account's keep their order.
+  const order = one ? 'seq desc' : 'place desc, seq desc, credit_type'
+  const place = one ? '' : ', min(t.created_at) over (partition by t.credit_type order by t.seq desc) as place'
   const [row] = await sql.query(
-    `with input as materialized (
-       select $1::text::${userIdType} as user_id, $2::text as credit_type, $3::text::timestamptz as from_time, $4::text::timestamptz as to_time,
-         ${clockOr('$5')} as now
-     ), days as (
-       select (t.created_at at time zone 'UTC')::date as day, count(*) as transactions,
-         sum(case when t.transaction_type = 'usage' then -t.amount else 0 end) as used,
-         sum(case when t.transaction_type = 'purchase' then t.amount else 0 end) as purchased,
-         sum(case when t.transaction_type = 'refund' and t.related_id is not null then t.amount else 0 end) as refunded,
-         sum(greatest(t.amount, 0)) as added
-       from input join ${names.creditTransactions} t on t.user_id = input.user_id and t.credit_type = input.credit_type
-       where (input.from_time is null or t.created_at >= input.from_time) and (input.to_time is null or t.created_at < input.to_time)
-       group by 1
+    `with input as materialized (select $1::text::jsonb as j), accounts as materialized (
+       select a.user_id, a.credit_type, ${position} as position
+       from input join ${names.userCredits} a on a.user_id = (j->>'userId')::${userIdType}${one ? ` and a.credit_type = j->>'creditType'` : ''}
+     ), page as materialized (
+       select t.*${place} from input cross join accounts a ${accountPage(tables, query)}
+       order by ${order} limit (select (j->>'limit')::bigint from input) offset (select (j->>'offset')::bigint from input)
      )
      select json_build_object(
-       'totalUsed', coalesce(sum(used), 0), 'totalPurchased', coalesce(sum(purchased), 0),
-       'totalRefunded', coalesce(sum(refunded), 0), 'transactions', coalesce(sum(transactions), 0),
-       'daily', coalesce(json_agg(json_build_object('date', to_char(day, 'YYYY-MM-DD'), 'used', used, 'added', added) order by day), '[]'),
-       'from', (select ${epochMs(`coalesce(input.from_time, (select min(t.created_at) from ${names.creditTransactions} t
-          where t.user_id = input.user_id and t.credit_type = input.credit_type and t.seq = 1))`)} from input),
-       'to', (select ${epochMs('coalesce(input.to_time, input.now)')} from input)
-     )::text as row from days`,
-    [key.userId, key.creditType, from?.toISOString() ?? null, to?.toISOString() ?? null, now?.toISOString() ?? null],
+       'start', (select json_agg(json_build_array(credit_type, position)) from accounts where position is not null),
+       'rows', (select json_agg(${jsonRow(TRANSACTION_COLUMNS, 'page')} order by ${order}) from page)
+     )::text as page`,
+    [
+      JSON.stringify({
+        ...{ userId, creditType, transactionType, from, to, offset },
+        after: after === null ? null : Object.fromEntries(after),
+        // One more than the page tells whether the list goes on.
+        ...{ limit: limit + 1, reach: limit + 1 + offset },
+      }),
+    ],
   )
-  const usage = JSON.parse(String(row?.row)) as Omit<Usage, 'from' | 'to'> & { from: number | null; to: number }
-  return { ...usage, from: usage.from === null ? null : new Date(usage.from), to: new Date(usage.to) }
+  const { start, rows } = JSON.parse(String(row?.['page'])) as JsonPage
+  return pagePositions(new Map(start ?? []), (rows ?? []).map(decodeTransaction), limit)
+}
+
+interface JsonPage {
+  start: [creditType: string, position: number][] | null
+  rows: unknown[] | null
+}
+
+/** The next rows `t` of account `a`, as many as the page could need. */
+function accountPage({ names }: SqlTables, { transactionType, from, to }: TransactionQuery): string {
+  const conditions = [
+    transactionType === null ? null : `t.transaction_type = j->>'transactionType'`,
+    // In so many words, which is how the index of all others is found.
+    transactionType === null || transactionType === 'usage' ? null : `t.transaction_type <> 'usage'`,
+    from === null ? null : `t.created_at >= (j->>'from')::timestamptz`,
+    to === null ? null : `t.created_at < (j->>'to')::timestamptz`,
+  ].filter((condition) => condition !== null)
+  const rows = (...more: string[]): string =>
+    `select t.* from ${names.creditTransactions} t
+         where ${['t.user_id = a.user_id', 't.credit_type = a.credit_type', 't.seq < a.position', ...more, ...conditions].join(' and ')}
+         order by t.seq desc limit (j->>'reach')::bigint`
+  if (from === null && to === null) return `cross join lateral (${rows()}) t`
+  // Of what is summed up by day, a range has its days; what is newer has to be looked at.
+  return `cross join lateral (
+         select coalesce((select m.seq from ${names.creditUsageMarks} m
+           where m.user_id = a.user_id and m.credit_type = a.credit_type), 0) as seq
+       ) mark cross join lateral (
+         select coalesce(min(d.first_seq), 0) as first_seq, coalesce(max(d.last_seq), 0) as last_seq
+         from ${names.creditUsageDaily} d where d.user_id = a.user_id and d.credit_type = a.credit_type
+           and d.day >= coalesce(((j->>'from')::timestamptz at time zone 'UTC')::date, '-infinity')
+           and d.day <= coalesce(((j->>'to')::timestamptz at time zone 'UTC')::date, 'infinity')
+       ) days cross join lateral (
+         select t.* from (
+           (${rows('t.seq > mark.seq')})
+           union all
+           (${rows('t.seq >= days.first_seq', 't.seq <= days.last_seq')})
+         ) t order by t.seq desc limit (j->>'reach')::bigint
+       ) t`
 }

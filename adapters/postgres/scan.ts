@@ -1,6 +1,7 @@
 import { type Account, type AccountKey, emptyAccount } from '../../src/ledger/account.js'
 import type { AccountHistory } from '../../src/ledger/audit.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
+import type { RolledUpUsage } from '../../src/ledger/usage.js'
 import type { CreditStore } from '../../src/ports/store.js'
 import {
   ACCOUNT_COLUMNS,
@@ -14,6 +15,7 @@ import {
 } from './columns.js'
 import type { SqlExecutor } from './sql-database.js'
 import type { SqlTables } from './sql-tables.js'
+import { rolledUpUsage } from './usage-statements.js'
 
 /** Accounts read at once, and transactions read at once: what bounds memory. */
 const ACCOUNTS_PER_PAGE = 200
@@ -70,7 +72,8 @@ async function selectAccountPage(
        'holds', (select json_agg(${jsonRow(HOLD_COLUMNS, 'h')} order by h.created_at, h.id) from ${names.creditHolds} h
           where h.user_id = a.user_id and h.credit_type = a.credit_type${holds === 'every' ? '' : ` and h.status = 'open'`}),
        'schedules', (select json_agg(${jsonRow(SCHEDULE_COLUMNS, 's')} order by s.created_at, s.id) from ${names.creditSchedules} s
-          where s.user_id = a.user_id and s.credit_type = a.credit_type and s.status = 'active')
+          where s.user_id = a.user_id and s.credit_type = a.credit_type and s.status = 'active'),
+       'rolledUp', ${rolledUpUsage(names)}
      )::text as row
      from (select $1::text, $2::text, $3::text, $4::text) sent, ${names.userCredits} a
      ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
@@ -85,14 +88,16 @@ interface JsonAccountPart {
   grants: unknown[] | null
   holds: unknown[] | null
   schedules: unknown[] | null
+  rolledUp: RolledUpUsage
 }
 
-function decodeAccountPart({ account, grants, holds, schedules }: JsonAccountPart): AccountPart {
+function decodeAccountPart({ account, grants, holds, schedules, rolledUp }: JsonAccountPart): AccountPart {
   return {
     account: fromJsonRow(ACCOUNT_COLUMNS, account),
     grants: (grants ?? []).map((grant) => fromJsonRow(GRANT_COLUMNS, grant)),
     holds: (holds ?? []).map((hold) => fromJsonRow(HOLD_COLUMNS, hold)),
     schedules: (schedules ?? []).map((schedule) => fromJsonRow(SCHEDULE_COLUMNS, schedule)),
+    rolledUp,
   }
 }
 

@@ -51,6 +51,12 @@ export interface JsonAnswer {
   ])[]
 }
 
+/**
+ * How long calls of several accounts wait together, in milliseconds: not for accounts, but for a key that somebody is about
+ * to use, or for a row of the host's that a foreign key names. Then each account waits by itself.
+ */
+const SHARED_LOCK_TIMEOUT_MS = 200
+
 /** Amounts are safe integers in TypeScript, so totals must stay so. */
 export const MAX_SAFE = '9007199254740991'
 
@@ -76,7 +82,7 @@ export function spendStatement({ names, userIdType }: SqlTables, features: Spend
       select * from jsonb_to_recordset($1::text::jsonb) as x(n integer, id uuid, user_id ${userIdType}, credit_type text,
         amount bigint, description text, reference_id text, reference_type text, metadata jsonb, actor text, request jsonb,
         idempotency_key text${when(holds, ', hold_seconds integer, kept_key text, kept_request jsonb, kept_result jsonb')}${when(alerts, ', alerts jsonb')})
-      where (select set_config('lock_timeout', '${LOCK_TIMEOUT_MS}', true)) is not null
+      where (select set_config('lock_timeout', '${wait ? LOCK_TIMEOUT_MS : SHARED_LOCK_TIMEOUT_MS}', true)) is not null
     ), accounts as materialized (select distinct user_id, credit_type from sent order by 1, 2), locked as materialized (
       select a.* from accounts k cross join lateral (
         select a.*${when(
@@ -111,7 +117,11 @@ export function spendStatement({ names, userIdType }: SqlTables, features: Spend
       from totals
     ), applied as (
       select *, coalesce(${soFar('sum', 'amount', 'applies')}, 0) as taken,
-        coalesce(${soFar('sum', 'amount', `applies${isUse}`)}, 0) as used, count(*) filter (where applies${isUse}) ${UP_TO_THIS} as uses,
+        coalesce(${soFar('sum', 'amount', `applies${isUse}`)}, 0) as used, count(*) filter (where applies${isUse}) ${UP_TO_THIS} as uses,${when(
+          holds,
+          `
+        count(*) filter (where applies) ${UP_TO_THIS} as steps,`,
+        )}
         ${soFar('min', 'amount', 'not applies and not is_known')} as least_left
       from covered
     ), decided as materialized (
@@ -141,12 +151,12 @@ export function spendStatement({ names, userIdType }: SqlTables, features: Spend
         held = a.held + c.taken - c.used, next_due_at = least(a.next_due_at, c.ends_at),
         key_version = case when c.taken > c.used then a.version + c.steps else a.key_version end`,
         )}
-      from (select * from changes limit (select 1000)) c where a.user_id = c.user_id and a.credit_type = c.credit_type
+      from (select * from changes limit (select 2147483647)) c where a.user_id = c.user_id and a.credit_type = c.credit_type
     )
     select json_build_object('isolation', current_setting('transaction_isolation'),
       'citus', current_setting('citus.shard_count', true) is not null,
       'now', (select ${epochMs('now')} from moment),
-      'calls', (select json_agg(json_build_array(outcome, seq + uses, balance - used, head_grant_id, version + uses, available - taken)
+      'calls', (select json_agg(json_build_array(outcome, seq + uses, balance - used, head_grant_id, version + ${holds ? 'steps' : 'uses'}, available - taken)
         order by n) from decided))::text as row`
 }
 

@@ -48,11 +48,14 @@ export function fastPath(database: SqlDatabase, tables: SqlTables) {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const answer = await run((sql) => ask(sql, commands, options))
-        engine = answer
+        // In a transaction that we begin, there is nothing of the host's default to see.
+        if (engine.isolation === 'read committed') engine = answer
         return await outcomesOf(database, tables, commands, answer, { compare, wait: options.wait })
       } catch (error) {
         const { kind, mayHaveApplied } = translateSqlError(error)
         if (mayHaveApplied) throw new OutcomeUnknownError('The answer was lost', { cause: error })
+        // Not for an account, which would have been skipped: for a key, or a row of the host's, of one call among others.
+        if (kind === 'busy' && !options.wait) return commands.map(() => ({ status: 'busy' }))
         if (kind !== 'unique' && kind !== 'retry') throw toCreditError(error)
         if (attempt === MAX_TRIES) return commands.map(() => ({ status: 'undecided' }))
       }

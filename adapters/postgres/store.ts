@@ -21,7 +21,7 @@ import {
 } from './find-statements.js'
 import { deleteEvent, leaseEvents, postponeEvent, selectParkedEvents } from './outbox-statements.js'
 import { selectQuarantine, selectQuarantineEntry } from './quarantine-statements.js'
-import { selectBalances, selectTransactions, selectUsage } from './read-statements.js'
+import { selectBalances, selectTransactions } from './read-statements.js'
 import { anonymizeUser, selectMetrics } from './report-statements.js'
 import { scanLedger } from './scan.js'
 import {
@@ -40,6 +40,7 @@ import { sqlStateOf, toCreditError, translateSqlError } from './sql-errors.js'
 import type { SqlTables } from './sql-tables.js'
 import { selectDueTopups, selectTopups } from './topup-statements.js'
 import { hostTransaction, updateInHostTransaction, updateInOwnTransaction } from './update.js'
+import { resetUsageSums, selectUsage, selectUsageToRollUp, sumUsage } from './usage-statements.js'
 
 /** The store on any Postgres, by whichever driver: statements here, rules in the ledger. */
 export function sqlStore(
@@ -99,6 +100,9 @@ function storeOn(
       translated(() => selectBalances(database, tables, { userId, creditType: null }, now)),
     listTransactions: (query) => translated(() => selectTransactions(database, tables, query)),
     readUsage: (key, from, to, now) => translated(() => selectUsage(database, tables, key, from, to, now)),
+    findUsageToRollUp: (query) => translated(() => selectUsageToRollUp(database, tables, query)),
+    rollUpUsage: (key, limit) => translated(() => database.transaction((sql) => sumUsage(sql, tables, key, limit))),
+    forgetUsageSums: (key) => translated(() => database.transaction((sql) => resetUsageSums(sql, tables, key))),
     scanAccounts: (query, visit) =>
       translated(() => database.transaction((sql) => scanLedger(sql, tables, query, visit), { snapshot: true })),
     listPackages: ({ creditType, includeInactive }) =>

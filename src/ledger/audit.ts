@@ -4,6 +4,7 @@ import { allocatedCredits, type Grant, headOf, isGrantAllocation, unusableCredit
 import { type Hold, pinnedBy } from './hold.js'
 import type { Schedule } from './schedule.js'
 import { isCredit, type Transaction } from './transaction.js'
+import { type DayOfUse, type RolledUpUsage, usageByDay } from './usage.js'
 
 /** Everything there is about one account, read from one snapshot. */
 export interface AccountHistory {
@@ -15,6 +16,8 @@ export interface AccountHistory {
   holds: Hold[]
   /** Active ones. */
   schedules: Schedule[]
+  /** Absent: the store keeps no sums of use. */
+  rolledUp?: RolledUpUsage
 }
 
 /** A sum rule that does not hold. */
@@ -83,6 +86,7 @@ export function auditAccount(history: AccountHistory): Violation[] {
   auditTransactions(history, expectEqual)
   auditSums(history, expectEqual)
   auditGrants(history, expectEqual)
+  auditUsage(history, expectEqual)
   return found
 }
 
@@ -160,4 +164,22 @@ function auditGrants(history: AccountHistory, expectEqual: ExpectEqual): void {
   const foreseen = change === null || (account.nextDueAt !== null && account.nextDueAt <= change)
   if (!foreseen)
     expectEqual('next_due_at', 'next_due_at', account.nextDueAt?.toISOString() ?? null, change.toISOString())
+}
+
+/** Kept sums of use are those of the transactions they stand for. */
+function auditUsage({ transactions, rolledUp }: AccountHistory, expectEqual: ExpectEqual): void {
+  if (rolledUp === undefined) return
+  const summed = transactions.filter(({ seq }) => seq <= rolledUp.seq)
+  expectEqual('usage_daily', 'last transaction in the usage sums', rolledUp.seq, summed.at(-1)?.seq ?? 0)
+  const expected = new Map(usageByDay(summed).map((day) => [day.date, dayAsText(day)]))
+  for (const day of rolledUp.days) {
+    expectEqual('usage_daily', `usage of ${day.date}`, dayAsText(day), expected.get(day.date) ?? null)
+    expected.delete(day.date)
+  }
+  for (const [date, text] of expected) expectEqual('usage_daily', `usage of ${date}`, null, text)
+}
+
+function dayAsText({ transactions, used, purchased, refunded, added, firstSeq, lastSeq }: DayOfUse): string {
+  const sums = `used ${used}, purchased ${purchased}, refunded ${refunded}, added ${added}`
+  return `${sums} in ${transactions} transactions from ${firstSeq} to ${lastSeq}`
 }

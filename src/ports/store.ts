@@ -8,12 +8,14 @@ import type { Hold } from '../ledger/hold.js'
 import type { CommandRequest, StoredRequest } from '../ledger/request.js'
 import type { Schedule } from '../ledger/schedule.js'
 import type { Spent } from '../ledger/spent.js'
+import type { TransactionPage, TransactionPositions } from '../ledger/transaction-positions.js'
 import type { JsonObject, Transaction, TransactionType } from '../ledger/transaction.js'
 import type { DueStore } from './due-store.js'
 import type { OutboxStore } from './outbox-store.js'
 import type { PackageStore } from './package-store.js'
 import type { PurchaseStore } from './purchase-store.js'
 import type { ReportStore } from './report-store.js'
+import type { UsageStore } from './usage-store.js'
 
 /**
  * What a command may see of its accounts. Beyond what is asked for, a store always loads of each account: its open grants
@@ -153,30 +155,8 @@ export interface TransactionQuery {
   limit: number
   /** Rows to leave out at the beginning. */
   offset: number
-  /** Continue after this row, in the order of the list. */
-  after: TransactionPosition | null
-}
-
-/** Where a transaction stands in the list of a user's transactions, newest first. */
-export interface TransactionPosition {
-  createdAt: Date
-  seq: number
-  creditType: string
-}
-
-/** Sums of one account over a range of time. Credits, positive. */
-export interface Usage {
-  totalUsed: number
-  totalPurchased: number
-  totalRefunded: number
-  /** Number of transactions. */
-  transactions: number
-  /** Beginning of the range: as asked, else the first transaction's time; null: nothing happened. */
-  from: Date | null
-  /** End of the range: as asked, else now. */
-  to: Date
-  /** UTC days on which something happened, in order; `date` is `YYYY-MM-DD`. */
-  daily: { date: string; used: number; added: number }[]
+  /** Go on where another page of the same list ended. */
+  after: TransactionPositions | null
 }
 
 /** The kind of ids the host's users have. */
@@ -188,7 +168,7 @@ export type UserIdType = 'text' | 'integer' | 'bigint' | 'uuid'
  * Every method ends in bounded time. Rejections: `UnavailableError` (surely nothing was written), `OutcomeUnknownError`
  * (only from `update` and `spend`: it could not be settled), `StoreNotConfiguredError` (no tables), and what `decide` throws.
  */
-export interface CreditStore extends PackageStore, PurchaseStore, DueStore, OutboxStore, ReportStore {
+export interface CreditStore extends PackageStore, PurchaseStore, DueStore, OutboxStore, ReportStore, UsageStore {
   readonly userIdType: UserIdType
   /**
    * Stores with the same scope show the same balances, and only this process changes them, so one cache in its memory can
@@ -260,11 +240,11 @@ export interface CreditStore extends PackageStore, PurchaseStore, DueStore, Outb
   /** All of a user's accounts, in one snapshot. Accounts that don't exist are not listed. */
   readBalances(userId: string, now: Date | null): Promise<Balance[]>
 
-  /** Newest first: by `createdAt`, then `seq`, then credit type; within one account always by `seq`. */
-  listTransactions(query: TransactionQuery): Promise<Transaction[]>
-
-  /** Totals and days of one account from its ledger, half-open [from, to), UTC. */
-  readUsage(key: AccountKey, from: Date | null, to: Date | null, now: Date | null): Promise<Usage>
+  /**
+   * Newest first: within one account by `seq`, whatever the clocks said; of several accounts always the newest of their next
+   * ones, by `createdAt`, then `seq`, then credit type. Rows that are written meanwhile are in no later page.
+   */
+  listTransactions(query: TransactionQuery): Promise<TransactionPage>
 
   /**
    * Visit every account (of one user, or of all; of one credit type, or of all), each read from the same snapshot as the

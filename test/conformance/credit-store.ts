@@ -23,6 +23,8 @@ import { testPurchases } from './credit-store/purchases.js'
 import { testQuarantine } from './credit-store/quarantine.js'
 import { testRefunds } from './credit-store/refunds.js'
 import { testSchedules } from './credit-store/schedules.js'
+import { testSpending } from './credit-store/spending.js'
+import { testSpendingSides } from './credit-store/spending-sides.js'
 import { testSubscriptions } from './credit-store/subscriptions.js'
 import { testTopups } from './credit-store/topups.js'
 import { testUsage } from './credit-store/usage.js'
@@ -65,6 +67,8 @@ export function testCreditStore(
     testHistory(bench)
     testUsage(bench)
     testConcurrency(bench)
+    testSpending(bench)
+    testSpendingSides(bench)
     testCommands(bench)
     testItems(bench)
     testVerification(bench)

@@ -63,7 +63,7 @@ export class HistoryPlayer {
   readonly #holds: string[] = []
   readonly #grants: string[] = []
 
-  constructor(store: CreditStore, { refundPolicy, clawbackPolicy, limited }: Rules) {
+  constructor(store: CreditStore, { refundPolicy, clawbackPolicy, limited }: Rules, { batching = true } = {}) {
     this.store = store
     this.credits = new CreditService({
       creditTypes: ['calling', 'scraping'],
@@ -75,6 +75,7 @@ export class HistoryPlayer {
       operations: OPERATIONS,
       plans: PLANS,
       limits: limited ? LIMITS : {},
+      batching,
     })
   }
 
@@ -87,9 +88,27 @@ export class HistoryPlayer {
     try {
       return (await this.#playMoney(step, key)) ?? (await this.#playUnkeyed(step)) ?? (await this.#playKeyed(step, key))
     } catch (error) {
-      if (isCreditError(error) && (REFUSALS.includes(error.code) || isPlanRefusal(step, error.code))) return error.code
-      throw error
+      return refusalOf(step, error)
     }
+  }
+
+  /** Deductions and holds, without waiting for one before the next. What came of each. */
+  async playAtOnce(rush: readonly { step: Step; key: string }[]): Promise<('done' | CreditErrorCode)[]> {
+    const played = rush.map(async ({ step, key }) => {
+      const call = this.#ledgerCall(step, key) ?? this.#holdCall(step, key)
+      if (call === null) throw new Error('HistoryPlayer: this step can not be played at once')
+      try {
+        return { outcome: await call(), repeat: call, step }
+      } catch (error) {
+        return refusalOf(step, error)
+      }
+    })
+    return (await Promise.all(played)).map((answer) => {
+      if (typeof answer === 'string') return answer
+      this.#remember(answer.outcome)
+      this.answered.push(answer)
+      return 'done'
+    })
   }
 
   /** Credits available account by account: now, or at a past moment. */
@@ -273,6 +292,12 @@ export class HistoryPlayer {
   #in(ms: number): Date {
     return new Date(this.clock.now().getTime() + ms)
   }
+}
+
+/** The code of a refusal; anything else is thrown again. */
+function refusalOf(step: Step, error: unknown): CreditErrorCode {
+  if (isCreditError(error) && (REFUSALS.includes(error.code) || isPlanRefusal(step, error.code))) return error.code
+  throw error
 }
 
 function isPlanRefusal({ kind }: Step, code: CreditErrorCode): boolean {

@@ -134,7 +134,7 @@ describe.each(Object.keys(HOSTS))("the store's own transaction, with a handle fo
       expect(accounts).toEqual([10])
       expect(await view.transaction(async (same) => same === tx)).toBe(true)
       await view.close()
-      expect(await view.within(tx).listTransactions({ ...EVERYTHING, userId })).toHaveLength(1)
+      expect((await view.within(tx).listTransactions({ ...EVERYTHING, userId })).transactions).toHaveLength(1)
       // PGlite has one connection, which this transaction holds.
       if (!name.includes('PGlite')) expect(await store.findTransaction(id)).toBeNull()
     })

@@ -8,12 +8,12 @@ import { DEFAULT_SCHEMA } from '../../adapters/postgres/migrate.js'
 import { selectQuarantine } from '../../adapters/postgres/quarantine-statements.js'
 import { selectInvoicePurchases, selectPurchases } from '../../adapters/postgres/selling-statements.js'
 import { selectBalances } from '../../adapters/postgres/read-statements.js'
-import type { SqlExecutor } from '../../adapters/postgres/sql-database.js'
 import { ownTables } from '../../adapters/postgres/sql-tables.js'
 import { selectDueTopups } from '../../adapters/postgres/topup-statements.js'
 import { newCommand } from '../conformance/credit-store/bench.js'
 import { emptyAccount } from '../../src/ledger/account.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { Plans } from './plans.js'
 
 /* What sweeps and payments look for is found by an index that holds little else, whatever lies around it. */
 
@@ -31,13 +31,13 @@ beforeAll(async () => {
   const users = `select 'user-' || n as user_id, 'calling' as credit_type, n from generate_series(1, 5000) n`
   const past = `timestamptz '2026-01-01T00:00:00Z'`
   await pool.query(`
-    insert into user_credits (balance, held, debt, total_purchased, total_used, head_remaining, seq, version, last_credit,
-      topup_due, created_at, updated_at, user_id, credit_type)
-    select 0, 0, 0, 0, 0, 0, 0, 1, 0, n % 1000 = 0, ${past}, ${past}, user_id, credit_type from (${users}) u;
+    insert into user_credits (balance, held, debt, total_purchased, total_used, head_remaining, scheduled, seq, version,
+      key_version, last_credit, topup_due, created_at, updated_at, user_id, credit_type)
+    select 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, n % 1000 = 0, ${past}, ${past}, user_id, credit_type from (${users}) u;
     -- All of them have waited for their payment for months.
-    insert into credit_schedules (amount, period_granted, undelivered, anchor_at, next_at, paid_until, created_at, updated_at,
-      id, priority, grace_seconds, user_id, credit_type, plan, every, source, status, subscription_id)
-    select 10, 10, 0, ${past}, ${past}, ${past}, ${past}, ${past}, gen_random_uuid(), 0, 0, user_id, credit_type, 'pro',
+    insert into credit_schedules (amount, period_granted, undelivered, raises, anchor_at, next_at, period_from, paid_until,
+      created_at, updated_at, id, priority, grace_seconds, user_id, credit_type, plan, every, source, status, subscription_id)
+    select 10, 10, 0, '[]', ${past}, ${past}, ${past}, ${past}, ${past}, ${past}, gen_random_uuid(), 0, 0, user_id, credit_type, 'pro',
       'month', 'subscription', 'active', 'si_' || n from (${users}) u;
     insert into credit_auto_topups (threshold, month_minor, month_start, created_at, updated_at, package_id, quantity,
       failures, month_count, user_id, credit_type, status, open_purchase_id, open_since)
@@ -67,53 +67,11 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Runs every statement, and says by which indexes it read how many rows. */
-class Plans implements SqlExecutor {
-  readonly scans: { relation: string; index: string | null; rows: number }[] = []
-
-  statements = 0
-
-  async query(text: string, values: readonly (string | null)[]): Promise<Record<string, unknown>[]> {
-    this.statements += 1
-    const explained = await pool.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
-      `explain (analyze, format json) ${text}`,
-      [...values],
-    )
-    for (const { Plan } of explained.rows[0]?.['QUERY PLAN'] ?? []) this.#visit(Plan)
-    const { rows } = await pool.query<Record<string, unknown>>(text, [...values])
-    return rows
-  }
-
-  #visit(node: PlanNode): void {
-    const { 'Relation Name': relation, 'Index Name': index, Plans: children = [] } = node
-    const rows = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops']
-    if (relation !== undefined || index !== undefined)
-      this.scans.push({ relation: relation ?? '', index: index ?? null, rows })
-    for (const child of children) this.#visit(child)
-  }
-
-  /** Rows that were read, by whichever way. */
-  get rows(): number {
-    return this.scans.reduce((sum, { rows }) => sum + rows, 0)
-  }
-
-  get indexes(): (string | null)[] {
-    return this.scans.map(({ index }) => index)
-  }
-}
-
-interface PlanNode {
-  'Relation Name'?: string
-  'Index Name'?: string
-  'Actual Rows': number
-  'Actual Loops': number
-  'Rows Removed by Filter'?: number
-  Plans?: PlanNode[]
-}
+const newPlans = () => new Plans(pool)
 
 describe('a sweep', () => {
   it('reads no schedule that waits for its payment', async () => {
-    const plans = new Plans()
+    const plans = newPlans()
     const due = await selectDueAccounts(plans, tables, {
       now: NOW,
       expiringWithinSeconds: null,
@@ -126,7 +84,7 @@ describe('a sweep', () => {
   })
 
   it('reads the top-ups that have something to do, and their accounts', async () => {
-    const plans = new Plans()
+    const plans = newPlans()
     const due = await selectDueTopups(plans, tables, { now: NOW, openBefore: NOW, limit: 100, after: null })
     expect(due).toHaveLength(10)
     expect(plans.indexes).toEqual(expect.arrayContaining(['credit_auto_topups_open', 'user_credits_topup_due']))
@@ -134,7 +92,7 @@ describe('a sweep', () => {
   })
 
   it('reads the purchases nobody has paid for yet', async () => {
-    const plans = new Plans()
+    const plans = newPlans()
     const query = { from: new Date(0), to: NOW, limit: 100, after: null }
     expect(await selectPurchases(plans, tables, { ...query, statuses: ['pending', 'processing'] })).toHaveLength(5)
     expect(await selectPurchases(plans, tables, { ...query, statuses: ['pending'] })).toHaveLength(5)
@@ -147,34 +105,34 @@ describe('an account whose schedule waits for its payment', () => {
   const key = { userId: 'user-7', creditType: 'calling' }
 
   it('has its balance read by one statement: nothing is overdue', async () => {
-    const plans = new Plans()
+    const plans = newPlans()
     expect(await selectBalances(plans, tables, key, NOW)).toMatchObject([{ balance: 0, staleAfterMs: null }])
     expect(plans.statements).toBe(1)
   })
 
   it('hands no schedule to commands that ask for none', async () => {
     const command = newCommand([key], { load: { grants: { covering: 1 } }, now: NOW })
-    const { accounts } = await loadState(new Plans(), tables, command, [emptyAccount(key, NOW)])
+    const { accounts } = await loadState(newPlans(), tables, command, [emptyAccount(key, NOW)])
     expect(accounts).toMatchObject([{ schedules: [], nextDueAt: null }])
   })
 })
 
 describe('a look-up', () => {
   it('of open quarantine reads what is open', async () => {
-    const plans = new Plans()
+    const plans = newPlans()
     expect(await selectQuarantine(plans, tables, { open: true, limit: 100, after: null })).toHaveLength(5)
     expect(plans.indexes).toContain('credit_quarantine_open')
     expect(plans.rows).toBeLessThan(50)
   })
 
   it("of an invoice's purchases reads these", async () => {
-    const plans = new Plans()
+    const plans = newPlans()
     expect(await selectInvoicePurchases(plans, tables, 'in_7')).toHaveLength(1)
     expect(plans.rows).toBeLessThanOrEqual(4)
   })
 
   it("of a purchase's grants and corrections reads these, however long the account's history is", async () => {
-    const plans = new Plans()
+    const plans = newPlans()
     const key = { userId: 'user-1', creditType: 'calling' }
     const { rows } = await pool.query<{ id: string }>('select purchase_id as id from credit_grants limit 1')
     const purchases = [{ userId: key.userId, id: rows[0]?.id ?? '' }]

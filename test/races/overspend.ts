@@ -1,18 +1,26 @@
 import { randomUUID } from 'node:crypto'
 import type { CreditService } from '../../src/index.js'
-import { type RaceOutcome, type Racers, tally } from './racers.js'
+import { lockAccounts } from '../support/account-lock.js'
+import { PROCESSES, type RaceOptions, type RaceOutcome, type Racers, tally } from './racers.js'
 
-/** 32 callers want 10 credits each from an account that has 100. What went wrong, in words; nothing: all is well. */
+/**
+ * 32 callers want 10 credits each from an account that has 100. What went wrong, in words; nothing: all is well.
+ * `heldUp`: somebody holds the account until every process waits for it, so that none has seen what another one wrote.
+ */
 export async function overspendFaults(
   racers: Racers,
   credits: CreditService,
   url: string,
-  options?: { unlocked?: boolean },
+  { heldUp = false, ...options }: RaceOptions & { heldUp?: boolean } = {},
 ): Promise<{ faults: string[]; outcomes: RaceOutcome[] }> {
   const userId = `hot-${randomUUID()}`
   await credits.addCredits(userId, 100, 'calling', 'For 10 of 32')
   const calls = Array.from({ length: 32 }, () => ({ operation: 'deduct', input: { userId, amount: 10 } }) as const)
-  const outcomes = await racers.race(url, calls, options)
+  const lock = heldUp ? await lockAccounts(url, userId) : null
+  const racing = racers.race(url, calls, options)
+  await lock?.awaited(PROCESSES)
+  await lock?.release()
+  const outcomes = await racing
   const { succeeded, codes } = tally(outcomes)
   const faults: string[] = []
   if (succeeded > 10) faults.push(`overspent: ${succeeded} of 10 possible uses succeeded`)

@@ -1,13 +1,13 @@
 import pg from 'pg'
 import { postgresStore } from '../../adapters/postgres/index.js'
 import { CreditService } from '../../src/index.js'
-import { RACE_OPTIONS, type RaceCall, type RaceJob, type RaceOutcome } from './racers.js'
+import { RACE_OPTIONS, type RaceCall, type RaceJob, type RaceOutcome, type Safeguard } from './racers.js'
 
 /*
  * One of the processes that race: several clients on a pool of their own. Warms its connections, then waits for the
  * whistle, so that the calls of all processes overlap.
  */
-let service: { url: string; unlocked: boolean; credits: CreditService; pool: pg.Pool } | undefined
+let service: { job: string; credits: CreditService; pool: pg.Pool } | undefined
 
 process.on('message', (message: { prepare: RaceJob } | { go: RaceCall[] }) => {
   const work = 'prepare' in message ? prepare(message.prepare) : runAll(message.go)
@@ -18,12 +18,14 @@ process.on('message', (message: { prepare: RaceJob } | { go: RaceCall[] }) => {
 })
 process.send?.('started')
 
-async function prepare({ url, unlocked, clients }: RaceJob): Promise<'ready'> {
-  if (service?.url !== url || service.unlocked !== unlocked) {
+async function prepare(wanted: RaceJob): Promise<'ready'> {
+  const { url, clients, without, fastPath, batching } = wanted
+  const job = JSON.stringify(wanted)
+  if (service?.job !== job) {
     await service?.pool.end()
     const pool = new pg.Pool({ connectionString: url, max: clients })
-    const store = postgresStore(unlocked ? withoutLocks(pool) : pool)
-    service = { url, unlocked, pool, credits: new CreditService({ ...RACE_OPTIONS, store, cache: null }) }
+    const store = postgresStore(without === null ? pool : withoutSafeguard(pool, without), { fastPath })
+    service = { job, pool, credits: new CreditService({ ...RACE_OPTIONS, store, cache: null, batching }) }
   }
   const { pool } = service
   await Promise.all(Array.from({ length: clients }, () => pool.query('select pg_sleep(0.01)')))
@@ -79,13 +81,24 @@ function shown({ id, replayed }: { id: string; replayed: boolean }): { id: strin
   return { id, replayed }
 }
 
-/** The negative control: a pool whose statements have lost their row locks, and are the same otherwise. */
-function withoutLocks(pool: pg.Pool): pg.Pool {
+/** What is taken out, and what stands in its place. */
+const REPLACEMENTS: Record<Safeguard, [pattern: RegExp, replacement: string]> = {
+  'locks of the general path': [/ for update( of \w+)?/gi, ''],
+  'locks of the fast path': [/ for no key update of a( skip locked)?/gi, ''],
+  'key versions': [/a\.key_version <= (a\.seen_version|\(select [^()]*\))|a\.version = a\.seen_version/gi, 'true'],
+}
+
+/** The negative control: a pool whose statements have lost a safeguard, and are the same otherwise. */
+function withoutSafeguard(pool: pg.Pool, without: Safeguard): pg.Pool {
+  const [pattern, replacement] = REPLACEMENTS[without]
+  const clients = new WeakMap<pg.PoolClient, pg.PoolClient>()
   return replacing(pool, 'connect', async () => {
     const client = await pool.connect()
-    return replacing(client, 'query', ({ text, name: _name, ...rest }: pg.QueryConfig) =>
-      client.query({ ...rest, text: text.replace(/ for update( of \w+)?/gi, '') }),
-    )
+    const query = ({ text, name: _name, ...rest }: pg.QueryConfig) =>
+      client.query({ ...rest, text: text.replace(pattern, replacement) })
+    const careless = clients.get(client) ?? replacing(client, 'query', query)
+    clients.set(client, careless)
+    return careless
   })
 }
 

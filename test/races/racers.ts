@@ -2,10 +2,21 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-export interface RaceJob {
+/** What negative controls take out of every statement; each must be missed. */
+export type Safeguard = 'locks of the general path' | 'locks of the fast path' | 'key versions'
+
+/** How the racing services are made; by default as hosts make them. */
+export interface RaceOptions {
+  /** Do without one of them. */
+  without?: Safeguard | null
+  /** See `postgresStore`. */
+  fastPath?: boolean
+  /** See `CreditServiceOptions`; false: each call is a statement of its own. */
+  batching?: boolean
+}
+
+export interface RaceJob extends Required<RaceOptions> {
   url: string
-  /** Take the row locks out of every statement: the negative control. */
-  unlocked: boolean
   /** Connections of one process. */
   clients: number
 }
@@ -41,11 +52,11 @@ export const RACE_OPTIONS = {
 
 export interface Racers {
   /** Deal the calls out to all processes, and run everything at one instant. */
-  race(url: string, calls: readonly RaceCall[], options?: { unlocked?: boolean }): Promise<RaceOutcome[]>
+  race(url: string, calls: readonly RaceCall[], options?: RaceOptions): Promise<RaceOutcome[]>
   end(): Promise<void>
 }
 
-const PROCESSES = 4
+export const PROCESSES = 4
 const CLIENTS_PER_PROCESS = 8
 
 /** Four processes with eight clients each: 32 callers that share nothing but the database. */
@@ -64,8 +75,8 @@ export async function startRacers(): Promise<Racers> {
     return answered
   }
   return {
-    race: async (url, calls, { unlocked = false } = {}) => {
-      const job = { url, unlocked, clients: CLIENTS_PER_PROCESS }
+    race: async (url, calls, { without = null, fastPath = true, batching = true } = {}) => {
+      const job = { url, without, fastPath, batching, clients: CLIENTS_PER_PROCESS }
       await Promise.all(workers.map((worker) => ask(worker, { prepare: job })))
       const dealt = workers.map((_, index) => calls.filter((_call, position) => position % PROCESSES === index))
       const answers = await Promise.all(workers.map((worker, index) => ask(worker, { go: dealt[index] ?? [] })))

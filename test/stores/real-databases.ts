@@ -57,10 +57,13 @@ export function hidingTheClient(open: OpenHostDatabase): OpenHostDatabase {
 }
 
 /** A store on a database of its own, with its tables made; closing it drops the database. */
-export async function openStoreOn(open: OpenHostDatabase): Promise<CreditStore> {
+export async function openStoreOn(
+  open: OpenHostDatabase,
+  { partitions }: { partitions?: number } = {},
+): Promise<CreditStore> {
   const database = await createTestDatabase()
   const host = await open(database.url)
-  await migrate(host.db)
+  await migrate(host.db, { partitions })
   const store = postgresStore(host.db)
   const close = store.close.bind(store)
   store.close = async () => {

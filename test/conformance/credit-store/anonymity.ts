@@ -69,7 +69,7 @@ export function testAnonymity(bench: Bench): void {
       /** Everything numbers say about whoever has this id. */
       numbers: async (id: string) => {
         const balances = await bench.store.readBalances(id, clock.now())
-        const rows = await bench.store.listTransactions({ ...EVERY_ROW, userId: id })
+        const { transactions: rows } = await bench.store.listTransactions({ ...EVERY_ROW, userId: id })
         const grants = await bench.store.listGrants({ userId: id, creditType: null }, clock.now())
         return {
           balances: balances.sort((a, b) => (a.creditType < b.creditType ? -1 : 1)),
@@ -91,7 +91,7 @@ export function testAnonymity(bench: Bench): void {
     it('empties every text that could tell who they are', async () => {
       const { clock, forget, open, captured } = await person()
       const userId = await forget()
-      const rows = await bench.store.listTransactions({ ...EVERY_ROW, userId })
+      const { transactions: rows } = await bench.store.listTransactions({ ...EVERY_ROW, userId })
       expect(rows).toHaveLength(6)
       const silent = { userId, description: '', referenceId: null, referenceType: null, metadata: null, actor: null }
       for (const row of rows) expect(row).toMatchObject({ ...silent, request: null })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Bench, DAY, SECOND, stoppedClock, times } from './bench.js'
+import { type Bench, DAY, later, SECOND, stoppedClock, times } from './bench.js'
 
 export function testHistory(bench: Bench): void {
   /** 12 rows over three credit types, two of them at every moment. */
@@ -97,6 +97,61 @@ export function testHistory(bench: Bench): void {
         await credits.addCredits(userId, 1, 'calling', 'Meanwhile')
         const second = await credits.listTransactions({ userId, creditType, limit: 200, cursor: first.nextCursor })
         expect(second).toEqual({ transactions: expected, nextCursor: null })
+      }
+    })
+
+    it('gives everything once where the clock went back, each account in its order', async () => {
+      const [clock, userId] = [stoppedClock(), await bench.newUser()]
+      const credits = bench.credits(clock)
+      for (const index of times(24, (n) => n)) {
+        await credits.addCredits(userId, 1, index % 3 === 0 ? 'scraping' : 'calling', `In ${index}`)
+        clock.advance(index % 4 === 3 ? -7 * SECOND : SECOND)
+      }
+      const paged = []
+      for (let cursor: string | null = null; ;) {
+        const page: Awaited<ReturnType<typeof credits.listTransactions>> = await credits.listTransactions({
+          userId,
+          limit: 5,
+          cursor,
+        })
+        paged.push(...page.transactions)
+        cursor = page.nextCursor
+        if (cursor === null) break
+      }
+      expect(new Set(named(paged)).size).toBe(24)
+      expect(paged).toHaveLength(24)
+      for (const creditType of ['calling', 'scraping'] as const) {
+        const own = await credits.getTransactionHistory(userId, creditType)
+        expect(paged.filter((row) => row.creditType === creditType)).toEqual(own)
+      }
+    })
+
+    it('gives the same pages of a range and a type, however much has been summed up for statistics', async () => {
+      const { clock, credits, userId } = await busyUser()
+      const start = clock.now().getTime() - 6 * SECOND
+      const queries = [
+        { from: new Date(start + SECOND) },
+        { to: new Date(start + 4 * SECOND) },
+        { from: new Date(start + SECOND), to: new Date(start + 4 * SECOND), transactionType: 'usage' },
+        { to: new Date(start + 5 * SECOND), transactionType: 'adjustment' },
+        { from: later(clock, -DAY), to: later(clock, DAY) },
+        { from: later(clock, DAY) },
+      ] as const
+      const lists = () =>
+        Promise.all(
+          queries.flatMap((query) =>
+            ([undefined, 'calling'] as const).map((creditType) =>
+              credits.listTransactions({ userId, creditType, ...query }),
+            ),
+          ),
+        )
+      const before = await lists()
+      expect(before.map(({ transactions }) => transactions.length)).toEqual([10, 4, 8, 4, 3, 1, 5, 3, 12, 6, 0, 0])
+      for (const key of ['calling', 'scraping'].map((creditType) => ({ userId, creditType }))) {
+        await bench.store.rollUpUsage(key, 3)
+        expect(await lists()).toEqual(before)
+        while (await bench.store.rollUpUsage(key, 3));
+        expect(await lists()).toEqual(before)
       }
     })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Bench, stoppedClock } from './bench.js'
+import { type Bench, DAY, expectSound, later, stoppedClock, times } from './bench.js'
 
 export function testUsage(bench: Bench): void {
   /** Two days at the end of February: uses at both ends of a UTC day. */
@@ -73,6 +73,48 @@ export function testUsage(bench: Bench): void {
         transactions: 0,
         daily: [],
       })
+    })
+
+    it('are the same whatever part of the ledger has been summed up, for every range, also where the clock went back', async () => {
+      const [clock, userId] = [stoppedClock('2026-02-27T21:00:00.000Z'), await bench.newUser()]
+      const [credits, key] = [bench.credits(clock), { userId, creditType: 'calling' }]
+      await credits.addCredits(userId, 1000, 'calling', 'Sold', 'purchase')
+      const start = clock.now()
+      for (const index of times(24, (n) => n)) {
+        const { id } = await credits.deductCredits(userId, 1 + index, 'calling', 'Call')
+        if (index % 5 === 0) await credits.refundCredits({ transactionId: id, amount: 1 })
+        if (index % 7 === 0) await credits.addCredits(userId, 3, 'calling', 'Gift')
+        clock.advance(index % 6 === 5 ? -DAY : 5 * 3_600_000)
+      }
+      const moments = [null, ...times(6, (n) => later({ now: () => start }, (n - 1) * 15 * 3_600_000 + 3 * 3_600_000))]
+      const everyRange = async () => {
+        const ranges = moments.flatMap((from) => moments.map((to) => [from, to] as const))
+        const valid = ranges.filter(([from, to]) => from === null || to === null || from <= to)
+        return Promise.all(valid.map(([from, to]) => bench.store.readUsage(key, from, to, clock.now())))
+      }
+      const before = await everyRange()
+      expect(new Set(before.map(({ transactions }) => transactions)).size).toBeGreaterThan(5)
+      // Where a store keeps no sums, there is nothing to do the first time.
+      for (let more = true; more;) {
+        more = await bench.store.rollUpUsage(key, 7)
+        expect(await everyRange()).toEqual(before)
+        await expectSound(credits, userId)
+      }
+      await credits.deductCredits(userId, 1, 'calling', 'Newer')
+      const { totalUsed } = await bench.store.readUsage(key, null, null, null)
+      expect(totalUsed).toBe((before[0]?.totalUsed ?? 0) + 1)
+      await credits.rebuild({ userId, creditType: 'calling' })
+      expect(await bench.store.readUsage(key, null, null, null)).toMatchObject({ totalUsed })
+      expect(await bench.store.readUsage({ userId, creditType: 'scraping' }, null, null, null)).toMatchObject({
+        transactions: 0,
+      })
+    })
+
+    it('are summed up of nobody who is not there', async () => {
+      const key = { userId: await bench.newUser(), creditType: 'calling' }
+      expect(await bench.store.rollUpUsage(key, 10)).toBe(false)
+      await bench.store.forgetUsageSums(key)
+      expect(await bench.store.readUsage(key, null, null, null)).toMatchObject({ transactions: 0, from: null })
     })
   })
 }
