@@ -19,8 +19,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     exclude: ['test/pack/**', '**/node_modules/**'],
     globalSetup: ['test/support/global-setup.ts'],
-    // Many tests wait for servers and time-outs: three at a time are faster than two, also on two cores.
-    maxWorkers: 3,
+    // Many tests wait for servers and time-outs: four at a time are faster than two, also on two cores.
+    maxWorkers: 4,
     // A worker loads each module once instead of once per file: a third faster. So tests leave nothing behind in modules.
     isolate: false,
     testTimeout: 30_000,

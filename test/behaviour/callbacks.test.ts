@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
@@ -14,6 +13,7 @@ import type { CreditStore } from '../../src/ports/store.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { gate, listen } from './listening.js'
 import { onEveryStore } from './stage.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 /* Callbacks, the host's own transactions and several services in one process. */
 
@@ -49,7 +49,7 @@ interface Narrow {
 
 const NARROW: Record<string, () => Promise<Narrow>> = {
   PGlite: async () => {
-    const client = await PGlite.create()
+    const client = await createTestPGlite()
     const db = drizzlePGlite({ client })
     return { store: pgliteStore({ client }), transaction: (work) => db.transaction(work), end: () => client.close() }
   },

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { memoryStore } from '../../adapters/memory/store.js'
-import { pgliteStore } from '../../adapters/pglite.js'
 import { CreditService, type CreditServiceOptions, type DefaultCreditType } from '../../src/index.js'
 import type { CreditStore } from '../../src/ports/store.js'
 import { type StoppedClock, stoppedClock } from '../conformance/credit-store/bench.js'
 import { openStoreOn, viaPool } from '../stores/real-databases.js'
+import { openTestPgliteStore } from '../support/pglite.js'
 
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
@@ -28,7 +28,7 @@ export type OpenStage = () => Stage
 
 const STORES: Record<string, () => Promise<CreditStore>> = {
   memory: async () => memoryStore(),
-  PGlite: async () => pgliteStore(),
+  PGlite: openTestPgliteStore,
   Postgres: () => openStoreOn(viaPool),
 }
 

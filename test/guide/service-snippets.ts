@@ -24,6 +24,7 @@ await creditService.deductCredits(
     leadsProcessed: 10,
   }
 );
+await creditService.close(); // ours
 }
 
 /** "Server-Side: Refund Credits" */
@@ -78,6 +79,7 @@ const stats = await creditService.getUsageStats(
   new Date()
 );
 console.log(stats);
+await creditService.close(); // ours
 }
 
 /** "Insufficient Credits" */

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memoryStore } from '../../adapters/memory/store.js'
-import { pgliteStore } from '../../adapters/pglite.js'
 import { migrate, postgresStore } from '../../adapters/postgres/index.js'
 import { CreditService, isCreditError } from '../../src/index.js'
 import { auditAccount } from '../../src/ledger/audit.js'
 import { allocatedCredits } from '../../src/ledger/grant.js'
 import type { CreditStore, SpendOutcome } from '../../src/ports/store.js'
+import { openTestPgliteStore } from '../support/pglite.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { SETTINGS, timeFor } from './random-histories.js'
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   database = await createTestDatabase()
   await migrate(database.url)
   stores.postgres = postgresStore(database.url)
-  stores.pglite = pgliteStore()
+  stores.pglite = await openTestPgliteStore()
 })
 afterAll(async () => {
   for (const store of Object.values(stores)) await store.close()

@@ -1,21 +1,21 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memoryStore } from '../../adapters/memory/store.js'
-import { pgliteStore } from '../../adapters/pglite.js'
 import { migrate, postgresStore } from '../../adapters/postgres/index.js'
 import type { CreditStore } from '../../src/ports/store.js'
+import { openTestPgliteStore } from '../support/pglite.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { HistoryPlayer } from './history-player.js'
 import { HistoryView } from './history-view.js'
 import { allHistories, SETTINGS, timeFor } from './random-histories.js'
 
 let database: TestDatabase
-const stores: CreditStore[] = [memoryStore(), pgliteStore()]
+const stores: CreditStore[] = [memoryStore()]
 
 beforeAll(async () => {
   database = await createTestDatabase()
   await migrate(database.url)
-  stores.push(postgresStore(database.url))
+  stores.push(await openTestPgliteStore(), postgresStore(database.url))
 })
 afterAll(async () => {
   for (const store of stores) await store.close()

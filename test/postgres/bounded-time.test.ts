@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -11,6 +11,7 @@ import { toCreditError, translateSqlError } from '../../adapters/postgres/sql-er
 import { UnavailableError } from '../../src/errors.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { type FailingProxy, startProxy } from './failing-proxy.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 const NEVER_SENT = { kind: 'unavailable', sqlState: undefined, mayHaveApplied: false }
 const ANSWER_LOST = { kind: 'unavailable', sqlState: undefined, mayHaveApplied: true }
@@ -193,7 +194,7 @@ describe("a call on the outer handle inside of the host's own PGlite transaction
   let database: SqlDatabase
 
   beforeAll(async () => {
-    pglite = await PGlite.create()
+    pglite = await createTestPGlite()
     database = pgliteDatabase(pglite, { turnTimeoutMs: 150 })
     await pglite.exec('create table noted (id int)')
   })

@@ -1,4 +1,4 @@
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import { drizzle as drizzleNodePostgres } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
@@ -12,6 +12,7 @@ import { nodePostgresDatabase, openNodePostgres } from '../../adapters/postgres/
 import { pgliteDatabase } from '../../adapters/postgres/databases/pglite.js'
 import { postgresJsDatabase } from '../../adapters/postgres/databases/postgres-js.js'
 import { type SqlDatabase } from '../../adapters/postgres/sql-database.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 export interface Opened {
   database: SqlDatabase
@@ -43,7 +44,7 @@ export function overPostgresJs(make: (sql: postgres.Sql) => SqlDatabase, options
 
 export function overPGlite(make: (pglite: PGlite) => SqlDatabase): Open {
   return async () => {
-    const pglite = await PGlite.create()
+    const pglite = await createTestPGlite()
     return { database: make(pglite), end: () => pglite.close() }
   }
 }

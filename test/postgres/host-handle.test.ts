@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import { eq, sql } from 'drizzle-orm'
 import { drizzle as drizzleNodePostgres } from 'drizzle-orm/node-postgres'
 import { integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
@@ -30,6 +29,7 @@ import {
 } from '../stores/real-databases.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { startProxy } from './failing-proxy.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 /** What a host does with the transaction it is given: it knows which Drizzle it is, we don't. */
 type HostTransaction = Pick<NodePgDatabase, 'execute' | 'insert' | 'select' | 'transaction'>
@@ -59,7 +59,7 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 const viaPGlite: OpenHostDatabase = async () => {
-  const pglite = await PGlite.create()
+  const pglite = await createTestPGlite()
   return { db: pglite, end: () => pglite.close() }
 }
 
@@ -246,7 +246,7 @@ const storeOf = (opened: SqlDatabase) => sqlStore(opened, ownTables(DEFAULT_SCHE
 describe('a call on the outer store inside of its own transaction', () => {
   const oneConnection: Record<string, () => Promise<{ store: CreditStore; end: () => Promise<void> }>> = {
     'a PGlite instance': async () => {
-      const pglite = await PGlite.create()
+      const pglite = await createTestPGlite()
       await migrate(pglite)
       return { store: storeOf(pgliteDatabase(pglite, { turnTimeoutMs: 200 })), end: () => pglite.close() }
     },

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { PGlite } from '@electric-sql/pglite'
 import { Client, Pool } from 'pg'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../adapters/postgres/databases/open.js'
@@ -12,6 +11,7 @@ import { CommitUnknown, type SqlDatabase, type SqlExecutor } from '../../adapter
 import { TABLE_NAMES } from '../../adapters/postgres/sql-tables.js'
 import { StoreNotConfiguredError } from '../../src/errors.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 const EVERY_NUMBER = MIGRATIONS.map(({ number }) => number)
 const REPORTS = ['allocations', 'breakage', 'outstanding', 'revenue', 'usage_by_source'].map((name) => `credit_${name}`)
@@ -275,7 +275,7 @@ describe('migrate, interrupted', () => {
 
 describe('migrate on PGlite', () => {
   it('makes everything once, also for two callers', async () => {
-    const pglite = await PGlite.create()
+    const pglite = await createTestPGlite()
     const schema = 'Weird-Näme "x"'
     const results = await Promise.all([migrate(pglite, { schema }), migrate(pglite, { schema })])
     expect(results.flatMap(({ applied }) => applied)).toEqual(EVERY_NUMBER)

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import { drizzle as drizzleNodePostgres } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
@@ -17,6 +16,7 @@ import { isRetryable, StoreNotConfiguredError } from '../../src/errors.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { type Open, overPool, overPostgresJs, overPGlite } from './drivers.js'
 import { startProxy } from './failing-proxy.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 let test: TestDatabase
 
@@ -137,7 +137,7 @@ describe("the host's own Drizzle transaction", () => {
 
 describe('a shared PGlite', () => {
   it("keeps our statements out of the host's transactions", async () => {
-    const pglite = await PGlite.create()
+    const pglite = await createTestPGlite()
     const database = pgliteDatabase(pglite)
     await pglite.exec('create table mine (id int); create table theirs (id int)')
     const insert = () => database.query('insert into mine values ($1::text::int)', ['1'])
@@ -157,7 +157,7 @@ describe('a shared PGlite', () => {
   })
 
   it('parses again after the host threw all prepared statements away', async () => {
-    const pglite = await PGlite.create()
+    const pglite = await createTestPGlite()
     const database = pgliteDatabase(pglite)
     const echo = () => database.query('select $1::text as a', ['x'])
     await echo()
@@ -168,7 +168,7 @@ describe('a shared PGlite', () => {
   })
 
   it('ends calls once it was closed, also those that waited', async () => {
-    const pglite = await PGlite.create()
+    const pglite = await createTestPGlite()
     const database = pgliteDatabase(pglite)
     await database.query('select $1::text as a', ['x'])
     const running = Array.from({ length: 5 }, () => database.query('select $1::text as a', ['x']))

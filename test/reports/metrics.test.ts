@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memoryStore } from '../../adapters/memory/store.js'
-import { pgliteStore } from '../../adapters/pglite.js'
 import { migrate, postgresStore } from '../../adapters/postgres/index.js'
 import type { CreditStore } from '../../src/ports/store.js'
+import { openTestPgliteStore } from '../support/pglite.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { Scenario } from './scenario.js'
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
   await migrate(database.url)
   stores = [
     { name: 'memory', store: memoryStore() },
-    { name: 'pglite', store: pgliteStore() },
+    { name: 'pglite', store: await openTestPgliteStore() },
     { name: 'postgres', store: postgresStore(database.url) },
   ]
 })

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import { drizzle as drizzleNodePostgres } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
@@ -8,6 +7,7 @@ import { pgliteStore } from '../../adapters/pglite.js'
 import { postgresStore } from '../../adapters/postgres/index.js'
 import type { CreditService, CreditServiceOptions } from '../../src/index.js'
 import type { CreditStore } from '../../src/ports/store.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 /** The part of Drizzle's transaction these tests use; its full type differs from driver to driver. */
 export interface HostTransaction {
@@ -34,7 +34,7 @@ const HOSTS: Record<string, (url: string) => Promise<Host>> = {
     return { store: postgresStore(db), transaction: (work) => db.transaction(work), end: () => client.end() }
   },
   'Drizzle on PGlite': async () => {
-    const client = await PGlite.create()
+    const client = await createTestPGlite()
     const db = drizzlePGlite({ client })
     return { store: pgliteStore({ client }), transaction: (work) => db.transaction(work), end: () => client.close() }
   },

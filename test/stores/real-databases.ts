@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import { drizzle as drizzleNodePostgres } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
@@ -7,6 +6,7 @@ import postgres from 'postgres'
 import { migrate, postgresStore } from '../../adapters/postgres/index.js'
 import type { CreditStore } from '../../src/ports/store.js'
 import { createTestDatabase } from '../support/postgres.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 /** A database as a host has it, and what ends it after the tests. */
 export interface HostDatabase {
@@ -41,7 +41,7 @@ export const viaDrizzleOnPostgresJs: OpenHostDatabase = (url) => {
 }
 
 export const viaDrizzleOnPGlite: OpenHostDatabase = async () => {
-  const pglite = await PGlite.create()
+  const pglite = await createTestPGlite()
   return { db: drizzlePGlite({ client: pglite }), end: () => pglite.close() }
 }
 

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
@@ -26,6 +25,7 @@ import {
   openHost,
   rowsOf,
 } from './hosts.js'
+import { createTestPGlite } from '../support/pglite.js'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -239,7 +239,7 @@ describe.each(HOST_NAMES)('credits.transaction: %s', (name) => {
 describe('the outer credits inside of their own transaction, where there is one connection', () => {
   const ONE_CONNECTION: Record<string, () => Promise<{ database: SqlDatabase; end: () => Promise<void> }>> = {
     PGlite: async () => {
-      const pglite = await PGlite.create()
+      const pglite = await createTestPGlite()
       await migrate(pglite)
       return { database: pgliteDatabase(pglite, { turnTimeoutMs: 300 }), end: () => pglite.close() }
     },
