@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { inject } from 'vitest'
 
@@ -12,17 +13,30 @@ export interface TestDatabase {
 /** A fresh, empty database on the run's PostgreSQL server. About 40 ms. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `creditkit_test_${randomBytes(8).toString('hex')}`
-  await onServer(`create database ${name}`)
+  await withServer((client) => client.query(`create database ${name}`))
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
-  return { url: url.href, drop: () => onServer(`drop database if exists ${name} with (force)`) }
+  return { url: url.href, drop: () => dropDatabase(name) }
 }
 
-async function onServer(statement: string): Promise<void> {
+/** So long may sessions take that are just ending: cut off, they would tell a client that nobody listens to any more. */
+const LEAVING_MS = 1_000
+
+async function dropDatabase(name: string): Promise<void> {
+  await withServer(async (client) => {
+    for (const until = Date.now() + LEAVING_MS; Date.now() < until; await pause(5)) {
+      const { rowCount } = await client.query('select from pg_stat_activity where datname = $1', [name])
+      if (rowCount === 0) break
+    }
+    await client.query(`drop database if exists ${name} with (force)`)
+  })
+}
+
+async function withServer(work: (client: Client) => Promise<unknown>): Promise<void> {
   const client = new Client({ connectionString: inject('postgresUrl') })
   await client.connect()
   try {
-    await client.query(statement)
+    await work(client)
   } finally {
     await client.end()
   }
