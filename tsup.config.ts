@@ -14,6 +14,7 @@ export default defineConfig({
     'adapters/hono': 'adapters/hono.ts',
     'adapters/node': 'adapters/node.ts',
     'adapters/trpc': 'adapters/trpc.ts',
+    api: 'src/api/index.ts',
     testing: 'adapters/testing/index.ts',
     'testing/conformance': 'test/conformance/index.ts',
   },

@@ -10,6 +10,7 @@ import * as reports from './reports.js'
 import { type DueReport, runDue, type RunDueInput } from './run-due.js'
 import type { Session } from './session.js'
 import { deductMany, type DeductManyOptions, transfer, type Transfer, type TransferCreditsInput } from './transfers.js'
+import { findUsers, type FindUsersInput, type UserPage } from './users.js'
 import { type HeldWork, withHold, type WithHoldInput, type WithHoldResult } from './with-hold.js'
 
 /** The methods of `CreditService` beyond adding, deducting and reading. Each is a file of its own. */
@@ -63,12 +64,27 @@ export abstract class CreditFeatures<const T extends string> {
     return holds.extend(this.#session, inputs.parseInput(holds.extendHoldInput, input))
   }
 
+  /** A user's open holds, soonest to end first: those that balances show as `held`. */
+  async getHolds(userId: UserId, creditType?: T): Promise<CreditHold<T>[]> {
+    return holds.getHolds(this.#session, { userId, creditType })
+  }
+
+  /**
+   * One hold as it is now; `expired` from its end on, whether or not anything has run.
+   *
+   * @throws {HoldNotFoundError} No such hold, or `userId` does not own it.
+   */
+  async getHold(input: holds.GetHoldInput): Promise<CreditHold<T>> {
+    return holds.getHold(this.#session, input)
+  }
+
   /**
    * Hold, run the work, charge what it cost. The work runs with its credits set aside and no database transaction open;
    * when it throws, they are released and its error comes out. It may say what it really cost (`held.setCost`,
    * `held.setParams`), also more than was held.
    *
    * @throws {HoldNotOpenError} Repeated with the key of a call that has ended: its work was done.
+   * @throws {HoldInUseError} With `repeats: 'afterFailure'`: repeated while the first call is still at work.
    */
   async withHold<R>(
     input: WithHoldInput<T>,
@@ -129,6 +145,15 @@ export abstract class CreditFeatures<const T extends string> {
     return spend(this.#session, input)
   }
 
+  /**
+   * One transaction by its id, as it was written; `explain` tells more of it.
+   *
+   * @throws {TransactionNotFoundError} No such transaction, or `userId` does not own it.
+   */
+  async getTransaction(input: reports.GetTransactionInput): Promise<CreditTransaction<T>> {
+    return reports.getTransaction(this.#session, input)
+  }
+
   /** Which grants a transaction touched and why in this order, the payments that brought them, and its price version. */
   async explain(
     transaction: string | { transactionId: string; userId?: UserId | undefined },
@@ -175,6 +200,14 @@ export abstract class CreditFeatures<const T extends string> {
    */
   async runDue(input?: RunDueInput): Promise<DueReport> {
     return runDue(this.#session, input)
+  }
+
+  /**
+   * Users who have an account and whose id begins with `search` (capitals count, `%` and `_` are themselves), in order of id as
+   * text, with their available credits; page by page. A page costs what its users' balances cost, however many users there are.
+   */
+  async findUsers(input: FindUsersInput = {}): Promise<UserPage<T>> {
+    return findUsers(this.#session, input)
   }
 
   /** Figures over all users, half-open [from, to), UTC. */

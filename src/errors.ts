@@ -10,10 +10,12 @@ export const ERROR_CODES = {
   NOT_REFUNDABLE: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: false },
   TRANSACTION_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
   PACKAGE_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
+  PURCHASE_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
   PACKAGE_INACTIVE: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: false },
   HOLD_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
   GRANT_NOT_FOUND: { httpStatus: 404, trpcCode: 'NOT_FOUND', retryable: false },
   HOLD_NOT_OPEN: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: false },
+  HOLD_IN_USE: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: true },
   IDEMPOTENCY_CONFLICT: { httpStatus: 409, trpcCode: 'CONFLICT', retryable: false },
   LIMIT_EXCEEDED: { httpStatus: 429, trpcCode: 'TOO_MANY_REQUESTS', retryable: true },
   UNAUTHORIZED: { httpStatus: 401, trpcCode: 'UNAUTHORIZED', retryable: false },
@@ -161,6 +163,16 @@ export class HoldNotOpenError extends CreditError {
   }
 }
 
+/** Another call with this idempotency key is still at work on its hold; this one did nothing. */
+export class HoldInUseError extends CreditError {
+  static readonly code = 'HOLD_IN_USE'
+
+  constructor() {
+    super('HOLD_IN_USE', 'Another call with this idempotency key is still at work')
+    this.name = 'HoldInUseError'
+  }
+}
+
 /** No such grant, or not one of this user; the two are not told apart. */
 export class GrantNotFoundError extends CreditError {
   static readonly code = 'GRANT_NOT_FOUND'
@@ -227,6 +239,16 @@ export class PackageInactiveError extends CreditError {
   constructor() {
     super('PACKAGE_INACTIVE', 'Package is not active')
     this.name = 'PackageInactiveError'
+  }
+}
+
+/** No such purchase, or not one of this user; the two are not told apart. */
+export class PurchaseNotFoundError extends CreditError {
+  static readonly code = 'PURCHASE_NOT_FOUND'
+
+  constructor() {
+    super('PURCHASE_NOT_FOUND', 'Purchase not found')
+    this.name = 'PurchaseNotFoundError'
   }
 }
 

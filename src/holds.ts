@@ -72,6 +72,32 @@ export interface ExtendHoldInput extends HoldInput {
 
 export const extendHoldInput = holdInput.extend({ expiresInSeconds: holdSeconds })
 
+export interface GetHoldInput {
+  holdId: string
+  /** Where given, must own the hold. */
+  userId?: UserId | undefined
+}
+
+export const getHoldInput = z.object({ holdId: inputs.rowId, userId: inputs.userId.optional() })
+
+/** One hold as it is now: `expired` from its end on, whether or not anybody has written so. */
+export async function getHold<T extends string>(session: Session<T>, given: GetHoldInput): Promise<CreditHold<T>> {
+  const input = inputs.parseInput(getHoldInput, given)
+  return toCreditHold(await findHold(session, (await session.open()).store, input))
+}
+
+/** A user's open holds, soonest to end first. */
+export async function getHolds<T extends string>(
+  session: Session<T>,
+  given: { userId: UserId; creditType?: string | undefined },
+): Promise<CreditHold<T>[]> {
+  const input = inputs.parseInput(inputs.accountInput, given)
+  const creditType = input.creditType === undefined ? null : session.types.resolve(input.creditType)
+  const { store } = await session.open()
+  const holds = await store.listHolds({ userId: await session.userId(input), creditType }, session.now())
+  return holds.map((hold) => toCreditHold(hold))
+}
+
 /** Set credits aside. `operation`: what a priced operation keeps with them. */
 export async function createHold<T extends string>(
   session: Session<T>,

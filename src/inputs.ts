@@ -34,17 +34,23 @@ export const creditTypeName = z
   .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1–64 letters, digits, "_", "-" or "."')
 
 /** Credits, a positive safe integer. */
-export const amount = z.custom<number>().superRefine((value, context) => {
-  const message = amountProblem(value)
-  if (message !== null) context.addIssue({ code: 'custom', message })
-})
+export const amount = z
+  .custom<number>()
+  .superRefine((value, context) => {
+    const message = amountProblem(value)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+  .meta({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 
 /** Credits, a safe integer, negative to take. */
-export const signedAmount = z.custom<number>().superRefine((value, context) => {
-  const message =
-    value === 0 ? 'Amount must not be zero' : amountProblem(typeof value === 'number' ? Math.abs(value) : value)
-  if (message !== null) context.addIssue({ code: 'custom', message })
-})
+export const signedAmount = z
+  .custom<number>()
+  .superRefine((value, context) => {
+    const message =
+      value === 0 ? 'Amount must not be zero' : amountProblem(typeof value === 'number' ? Math.abs(value) : value)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+  .meta({ type: 'integer', not: { const: 0 } })
 
 function amountProblem(value: unknown): string | null {
   if (typeof value !== 'number') return 'Amount must be a number'

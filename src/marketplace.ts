@@ -19,6 +19,14 @@ import { processPaymentEvent } from './payments.js'
 import type { CreditPackage } from './ports/package-store.js'
 import type { PaymentProvider, VerifiedEvent } from './ports/payments.js'
 import {
+  getPurchase,
+  type GetPurchaseInput,
+  getPurchases,
+  type GetPurchasesInput,
+  type PurchasePage,
+  type UserPurchase,
+} from './purchases.js'
+import {
   type ListQuarantineInput,
   listQuarantine,
   type QuarantineEntry,
@@ -144,6 +152,23 @@ export class Marketplace<T extends string> {
    */
   async fulfillCheckoutSession(input: { sessionId: string }): Promise<CheckoutVerification> {
     return fulfillByHand(await this.#session.till(), input)
+  }
+
+  /**
+   * A user's purchases, of whatever status and origin, newest first, page by page; every page costs the same. From the
+   * database alone: no payment provider is needed.
+   */
+  async getPurchases(input: GetPurchasesInput): Promise<PurchasePage<T>> {
+    return getPurchases(this.#session, input)
+  }
+
+  /**
+   * One purchase by its id, with what became of its money.
+   *
+   * @throws {PurchaseNotFoundError} No such purchase, or `userId` is not its buyer.
+   */
+  async getPurchase(input: GetPurchaseInput): Promise<UserPurchase<T>> {
+    return getPurchase(this.#session, input)
   }
 
   /**

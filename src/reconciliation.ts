@@ -98,17 +98,21 @@ const MAX_EXAMPLES = 100
 export async function reconcile(till: Till, given: ReconcileInput): Promise<ReconcileReport> {
   const { from, to, apply, onProgress } = parseInput(reconcileInput, given)
   const run = new Reconciliation(till, apply, onProgress ?? (() => undefined))
-  const begin = new Date(from.getTime() - SESSION_MS)
-  for (const range of days({ from: begin, to })) {
+  for (const range of days({ from: before(from, SESSION_MS), to })) {
     await run.sales(range)
     await run.granted(range)
   }
-  for (const range of days({ from: new Date(from.getTime() - COLLECTING_MS), to })) await run.invoices(range)
+  for (const range of days({ from: before(from, COLLECTING_MS), to })) await run.invoices(range)
   for (const range of days({ from, to })) await run.reversals(range)
-  await run.unsettled({ from: new Date(from.getTime() - SETTLING_MS), to })
+  await run.unsettled({ from: before(from, SETTLING_MS), to })
   // Last, so that what they would have repaired has been reported.
   await run.events({ from, to })
   return run.report()
+}
+
+/** So much earlier, but not before there was time: providers know no negative ones. */
+function before(moment: Date, ms: number): Date {
+  return new Date(Math.max(0, moment.getTime() - ms))
 }
 
 function* days({ from, to }: TimeRange): Generator<TimeRange> {

@@ -8,6 +8,8 @@ import { balanceAt } from './ledger/balance-at.js'
 import { type ExplainedPart, explainParts } from './ledger/explain.js'
 import type { Metrics } from './ledger/metrics.js'
 import type { Purchase } from './ledger/purchase.js'
+import type { Transaction } from './ledger/transaction.js'
+import type { CreditStore } from './ports/store.js'
 import type { Session } from './session.js'
 import { stopPaying } from './subscriptions.js'
 
@@ -77,17 +79,29 @@ export interface Explanation<T extends string = string> {
   relatedTransaction: CreditTransaction<T> | null
 }
 
-const explainInput = z.object({ transactionId: inputs.rowId, userId: inputs.userId.optional() })
+export interface GetTransactionInput {
+  transactionId: string
+  /** Where given, must own the transaction. */
+  userId?: UserId | undefined
+}
+
+export const getTransactionInput = z.object({ transactionId: inputs.rowId, userId: inputs.userId.optional() })
+
+export async function getTransaction<T extends string>(
+  session: Session<T>,
+  given: GetTransactionInput,
+): Promise<CreditTransaction<T>> {
+  const input = inputs.parseInput(getTransactionInput, given)
+  return toCreditTransaction(await findTransaction(session, (await session.open()).store, input))
+}
 
 export async function explain<T extends string>(
   session: Session<T>,
-  given: { transactionId: string; userId?: UserId | undefined },
+  given: GetTransactionInput,
 ): Promise<Explanation<T>> {
-  const input = inputs.parseInput(explainInput, given)
+  const input = inputs.parseInput(getTransactionInput, given)
   const { store } = await session.open()
-  const { transactionId } = input
-  const transaction = inputs.isRowId(transactionId) ? await store.findTransaction(transactionId) : null
-  if (transaction === null || !(await session.owns(input, transaction))) throw new TransactionNotFoundError()
+  const transaction = await findTransaction(session, store, input)
   const ids = transaction.allocations.flatMap(({ grantId }) => grantId ?? [])
   const grants = await store.findGrants(transaction.userId, [...new Set(ids)])
   const bought = new Set(grants.flatMap(({ purchaseId }) => purchaseId ?? []))
@@ -103,6 +117,17 @@ export async function explain<T extends string>(
     ),
     relatedTransaction: related === null ? null : toCreditTransaction(related),
   }
+}
+
+/** @throws {TransactionNotFoundError} No such transaction, or not this user's. */
+async function findTransaction<T extends string>(
+  session: Session<T>,
+  store: CreditStore,
+  { transactionId, userId }: GetTransactionInput,
+): Promise<Transaction> {
+  const transaction = inputs.isRowId(transactionId) ? await store.findTransaction(transactionId) : null
+  if (transaction === null || !(await session.owns({ userId }, transaction))) throw new TransactionNotFoundError()
+  return transaction
 }
 
 /** What was found of a person that is to be forgotten. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { CreditHold } from './credit-hold.js'
 import { type CreditTransaction, operationRequest, type OperationUse } from './credit-transaction.js'
-import { HoldNotOpenError, InvalidAmountError, InvalidInputError, isCreditError } from './errors.js'
+import { HoldInUseError, HoldNotOpenError, InvalidAmountError, InvalidInputError, isCreditError } from './errors.js'
 import {
   capture,
   createHold,
@@ -18,8 +18,18 @@ import { withRetry } from './retry.js'
 import type { Session } from './session.js'
 
 /** Credits to hold, or an operation whose price is held. */
-export type WithHoldInput<T extends string> =
+export type WithHoldInput<T extends string> = (
   Omit<HoldCreditsInput<T>, 'tx'> | Omit<SpendInput & { expiresInSeconds?: number | undefined }, 'tx'>
+) & {
+  /**
+   * What a repeat with the same `idempotencyKey` does. `resume`, the default, is for jobs, which one worker runs again
+   * after a crash: it works on while the hold is open, and is refused once it has ended.
+   *
+   * `afterFailure` is for keys that come from outside, where a caller may send many at once: it is refused while the hold
+   * is open, so that one charge pays for one piece of work, and works under a new hold once the last was released.
+   */
+  repeats?: 'resume' | 'afterFailure' | undefined
+}
 
 /** The hold while its work runs. */
 export interface HeldWork<T extends string> {
@@ -42,6 +52,9 @@ export interface WithHoldResult<T extends string, R> {
 /** What the work cost; `use`: by which call of its operation, where that is not the one that was held for. */
 type Cost = Pick<PricedCall<string>, 'amount'> & { use: OperationUse | null }
 
+/** How often a call that was released may be repeated under one key. */
+const MAX_REPEATS = 20
+
 const operationHoldInput = spendInput.extend({ expiresInSeconds: holdSeconds.default(DEFAULT_HOLD_SECONDS) })
 
 /**
@@ -53,7 +66,8 @@ export async function withHold<T extends string, R>(
   input: WithHoldInput<T>,
   work: (held: HeldWork<T>) => R | Promise<R>,
 ): Promise<WithHoldResult<T, R>> {
-  const { hold, price } = await begin(session, input)
+  const { hold, price } =
+    input.repeats === 'afterFailure' ? await beginAnew(session, input) : await begin(session, input)
   // A repeat of a call that has ended: its work was done.
   if (hold.status !== 'open') throw new HoldNotOpenError(hold.status)
   let cost: Cost = { amount: hold.amount, use: null }
@@ -74,19 +88,41 @@ export async function withHold<T extends string, R>(
     await letGo(session, hold)
     throw error
   }
-  return { result, ...(await charge(session, hold, cost)) }
+  try {
+    return { result, ...(await charge(session, hold, cost)) }
+  } catch (error) {
+    const message = 'work was done, but its hold could not be captured; it is kept'
+    session.logger.error({ error, holdId: hold.id, amount: cost.amount }, message)
+    throw error
+  }
 }
 
-async function begin<T extends string>(
-  session: Session<T>,
-  given: WithHoldInput<T>,
-): Promise<{ hold: CreditHold<T>; price: (params: OperationParams) => Cost }> {
+/** The hold of this call, and what its operation would cost with other params. */
+interface Begun<T extends string> {
+  hold: CreditHold<T>
+  price: (params: OperationParams) => Cost
+}
+
+/** A hold that nobody else works on: a new one, also where the earlier ones of this key were released. */
+async function beginAnew<T extends string>(session: Session<T>, given: WithHoldInput<T>): Promise<Begun<T>> {
+  for (let repeat = 0; ; repeat += 1) {
+    const begun = await begin(session, given, repeat)
+    const { replayed, status } = begun.hold
+    if (!replayed) return begun
+    if (status === 'open') throw new HoldInUseError()
+    if (status !== 'released' || repeat === MAX_REPEATS) throw new HoldNotOpenError(status)
+  }
+}
+
+/** `repeat`: how many holds of this key have been released before; each has a key of its own. */
+async function begin<T extends string>(session: Session<T>, given: WithHoldInput<T>, repeat = 0): Promise<Begun<T>> {
   if ('tx' in given && given.tx !== undefined) {
     const message = 'is not for withHold: no database transaction may stay open while the work runs'
     throw new InvalidInputError([{ path: 'tx', message }])
   }
   if (!('operation' in given)) {
-    const hold = await createHold(session, inputs.parseInput(holdCreditsInput, given))
+    const input = inputs.parseInput(holdCreditsInput, given)
+    const hold = await createHold(session, { ...input, idempotencyKey: repeatKey(input.idempotencyKey, repeat) })
     const price = (): never => {
       throw new InvalidInputError([{ path: 'params', message: 'this hold is not for an operation; use setCost' }])
     }
@@ -98,7 +134,13 @@ async function begin<T extends string>(
     throw new InvalidAmountError(`Operation "${use.name}" costs 0 credits here: there is nothing to hold`)
   const hold = await createHold(
     session,
-    { ...input, creditType, amount, description: input.description ?? description },
+    {
+      ...input,
+      creditType,
+      amount,
+      description: input.description ?? description,
+      idempotencyKey: repeatKey(input.idempotencyKey, repeat),
+    },
     { request: operationFields(use), kept: operationRequest(use) },
   )
   return {
@@ -130,10 +172,6 @@ async function charge<T extends string>(
       return { transaction: await captureCost(session, hold, held), uncovered: amount - hold.amount }
     }
     if (error instanceof HoldNotOpenError && error.status === 'expired') return chargeLate(session, hold, cost)
-    session.logger.error(
-      { error, holdId: hold.id, amount },
-      'work was done, but its hold could not be captured; it is kept',
-    )
     throw error
   }
 }
@@ -185,6 +223,10 @@ async function chargeLate<T extends string>(
       return { transaction: null, uncovered: cost.amount }
     throw error
   }
+}
+
+function repeatKey(key: string | null, repeat: number): string | null {
+  return key === null || repeat === 0 ? key : `${inputs.INTERNAL_KEY_PREFIX}repeat:${repeat}:${key}`
 }
 
 function chargeKey({ id }: CreditHold): string {

@@ -143,18 +143,32 @@ describe('the rooms and arrows', () => {
     expect(breaches(isBackend, ({ to }) => !under('src')(to) || allowed(to))).toEqual([])
   })
 
-  it('mounts know of src only errors, and types of the services', () => {
+  it('mounts know of src only errors, the list of procedures, and types of the services', () => {
     const written = new Set([
-      // A tRPC procedure checks its input itself, by the same zod schemas as the services.
-      ...['adapters/trpc/inputs.ts → src/inputs.ts', 'adapters/trpc/inputs.ts → src/packages.ts'],
-      'adapters/trpc/procedures.ts → src/inputs.ts',
+      // The raw body of an event, for hosts that hold it themselves.
+      'adapters/trpc/webhook.ts → src/inputs.ts',
       // The default of an option.
       'adapters/node.ts → src/ports/logger.ts',
     ])
+    const isKnown = under('src/errors.ts', 'src/api')
     const allowed = ({ from, to, typeOnly }: Import) =>
-      !under('src')(to) || to === 'src/errors.ts' || typeOnly || written.has(`${from} → ${to}`)
+      !under('src')(to) || isKnown(to) || typeOnly || written.has(`${from} → ${to}`)
     expect(breaches(isMount, allowed)).toEqual([])
     expect(breaches(isMount, ({ to }) => !isBackend(to) && !under('src/ledger')(to))).toEqual([])
+  })
+
+  it('the services know nothing of the doors', () => {
+    const isService = (path: string) => under('src')(path) && !under('src/api')(path)
+    expect(breaches(isService, ({ to }) => !under('src/api')(to))).toEqual([])
+  })
+
+  it('the client and React know of src only types, and the table of routes', () => {
+    const isBrowser = under(
+      ...['client', 'react'].flatMap((name) => [`adapters/${name}`, `adapters/${name}.ts`, `adapters/${name}.tsx`]),
+    )
+    const allowed = ({ to, typeOnly }: Import) =>
+      typeOnly || to === 'src/api/routes.ts' || to === 'react' || isBrowser(to)
+    expect(breaches(isBrowser, allowed)).toEqual([])
   })
 
   it('adapters never import tests, and nothing that ships imports examples', () => {

@@ -134,6 +134,14 @@ export class Ledgers {
       )
   }
 
+  /** Open holds of a user whose time has not run out, soonest to end first. */
+  openHolds(userId: string, creditType: string | null, now: Date): Hold[] {
+    return this.ofUser(userId)
+      .filter(({ account }) => creditType === null || account.creditType === creditType)
+      .flatMap((ledger) => openHolds(ledger).filter((hold) => !isOverdue(hold, now)))
+      .sort((a, b) => a.expiresAt.getTime() - b.expiresAt.getTime() || (a.id < b.id ? -1 : 1))
+  }
+
   /** In the order of their keys. */
   due({ expiringWithinSeconds, limit, after }: DueQuery, now: Date): AccountKey[] {
     const soon = expiringWithinSeconds === null ? null : new Date(now.getTime() + expiringWithinSeconds * 1000)

@@ -1,7 +1,7 @@
 import type { State } from '../../src/ledger/decision.js'
 import type { PaymentFact, Purchase } from '../../src/ledger/purchase.js'
 import type { Transaction } from '../../src/ledger/transaction.js'
-import type { PurchaseReference, PurchaseStore } from '../../src/ports/purchase-store.js'
+import type { PurchaseReference, PurchaseStore, PurchaseWithFacts } from '../../src/ports/purchase-store.js'
 import type { Command } from '../../src/ports/store.js'
 
 /** Purchases of a memory store, and the money that went back for them. Gives out its own objects: callers copy. */
@@ -34,12 +34,26 @@ export class Purchases {
       .slice(0, limit)
   }
 
+  findWithFacts(id: string): PurchaseWithFacts | undefined {
+    const purchase = this.#purchases.get(id)
+    return purchase === undefined ? undefined : { purchase, facts: this.#factsOf(purchase) }
+  }
+
+  /** Newest first. */
+  ofUser({ userId, limit, after }: Parameters<PurchaseStore['listUserPurchases']>[0]): PurchaseWithFacts[] {
+    const all = this.all().filter((purchase) => purchase.userId === userId)
+    all.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || compareIds(b, a))
+    const last = all.findIndex(({ id }) => id === after)
+    if (after !== null && last === -1) return []
+    return all.slice(last + 1, last + 1 + limit).map((purchase) => ({ purchase, facts: this.#factsOf(purchase) }))
+  }
+
   /** What a decision about these purchases is handed; `history`: the transactions of its accounts. */
   locked(named: NonNullable<Command['purchases']>, history: () => readonly Transaction[]): State['purchases'] {
     const purchases = named.flatMap(({ id }) => this.#purchases.get(id) ?? [])
     return purchases.sort(compareIds).map((purchase) => ({
       purchase,
-      facts: [...this.#facts.values()].filter(({ purchaseId }) => purchaseId === purchase.id).sort(compareIds),
+      facts: this.#factsOf(purchase),
       history: history()
         .filter(({ relatedId }) => relatedId === purchase.id)
         .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.seq - b.seq),
@@ -61,6 +75,10 @@ export class Purchases {
     const own = this.all().filter((purchase) => purchase.userId === userId)
     for (const row of [...own, ...this.#facts.values()]) if (row.userId === userId) row.userId = replacement
     return own.length
+  }
+
+  #factsOf({ id }: Purchase): PaymentFact[] {
+    return [...this.#facts.values()].filter(({ purchaseId }) => purchaseId === id).sort(compareIds)
   }
 }
 

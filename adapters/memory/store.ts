@@ -15,7 +15,8 @@ import { type DayOfUse, usageByDay } from '../../src/ledger/usage.js'
 import { InvalidInputError } from '../../src/errors.js'
 import type { DueQuery } from '../../src/ports/due-store.js'
 import type { ClaimedEvent, ClaimQuery } from '../../src/ports/outbox-store.js'
-import type { PurchaseReference, PurchaseStore } from '../../src/ports/purchase-store.js'
+import type { PurchaseReference, PurchaseStore, PurchaseWithFacts } from '../../src/ports/purchase-store.js'
+import type { ReportStore, UserBalances } from '../../src/ports/report-store.js'
 import type {
   Applied,
   Command,
@@ -33,6 +34,7 @@ import { Outbox } from './outbox.js'
 import { pageOf } from './transaction-pages.js'
 import { PaymentRecords } from './payment-records.js'
 import { Purchases } from './purchases.js'
+import { pageOfUsers } from './users.js'
 
 /**
  * A store in this process's memory, for tests and first steps: every promise of the port but durability, and no database
@@ -99,6 +101,13 @@ class MemoryStore extends PaymentRecords implements CreditStore {
     const hold = this.#ledgers.hold(id)
     if (hold === undefined) return null
     return structuredClone(isOverdue(hold, now ?? new Date()) ? { ...hold, status: 'expired' } : hold)
+  }
+
+  async listHolds(
+    { userId, creditType }: { userId: string; creditType: string | null },
+    now: Date | null,
+  ): Promise<Hold[]> {
+    return structuredClone(this.#ledgers.openHolds(userId, creditType, now ?? new Date()))
   }
 
   async findGrant(id: string): Promise<Grant | null> {
@@ -187,6 +196,14 @@ class MemoryStore extends PaymentRecords implements CreditStore {
     return structuredClone(this.#purchases.list(query))
   }
 
+  async findPurchaseWithFacts(id: string): Promise<PurchaseWithFacts | null> {
+    return structuredClone(this.#purchases.findWithFacts(id) ?? null)
+  }
+
+  async listUserPurchases(query: Parameters<PurchaseStore['listUserPurchases']>[0]): Promise<PurchaseWithFacts[]> {
+    return structuredClone(this.#purchases.ofUser(query))
+  }
+
   async listTopups(userId: string): Promise<AutoTopup[]> {
     return structuredClone(this.#ledgers.topups(userId))
   }
@@ -222,6 +239,13 @@ class MemoryStore extends PaymentRecords implements CreditStore {
   async readMetrics(query: MetricsQuery): Promise<Metrics> {
     const histories = this.#ledgers.all().map((ledger) => this.#ledgers.history(ledger, 'open'))
     return metricsOf(histories, this.#purchases.all(), query)
+  }
+
+  async findUsers(query: Parameters<ReportStore['findUsers']>[0], now: Date | null): Promise<UserBalances[]> {
+    const owners = this.#ledgers.all().map(({ account }) => account.userId)
+    return Promise.all(
+      pageOfUsers(owners, query).map(async (userId) => ({ userId, balances: await this.readBalances(userId, now) })),
+    )
   }
 
   async anonymizeUser(userId: string, replacement: string): Promise<{ accounts: number; purchases: number }> {

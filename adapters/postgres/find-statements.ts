@@ -48,6 +48,23 @@ export async function selectHold(
   return isOverdue(hold, new Date(found.now)) ? { ...hold, status: 'expired' } : hold
 }
 
+/** A user's holds that are open and not at their end, soonest to end first: of one credit type, or of all. */
+export async function selectOpenHolds(
+  sql: SqlExecutor,
+  { names, userIdType }: SqlTables,
+  { userId, creditType }: { userId: string; creditType: string | null },
+  now: Date | null,
+): Promise<Hold[]> {
+  const rows = await sql.query(
+    `with clock as materialized (select ${clockOr('$3')} as now)
+     select ${jsonRow(HOLD_COLUMNS, 'h')}::text as row from clock join ${names.creditHolds} h on h.expires_at > clock.now
+     where h.user_id = $1::text::${userIdType} and ($2::text is null or h.credit_type = $2::text) and h.status = 'open'
+     order by h.expires_at, h.id`,
+    [userId, creditType, now?.toISOString() ?? null],
+  )
+  return rows.map(({ row }) => fromJsonRow<Hold>(HOLD_COLUMNS, JSON.parse(String(row))))
+}
+
 export async function selectGrant(sql: SqlExecutor, tables: SqlTables, id: string): Promise<Grant | null> {
   const rows = await sql.query(grantStatement(tables, 'g.id = $1::text::uuid'), [id])
   return rows.map(toGrant)[0] ?? null

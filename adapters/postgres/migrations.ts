@@ -65,6 +65,8 @@ function ledgerTables(schema: string, { partitions }: TableLayout): string[] {
       constraint user_credits_head_check check (head_remaining >= 0)
     ) with (fillfactor = 75)`,
     `create index user_credits_topup_due on ${schema}.user_credits (user_id, credit_type) where topup_due`,
+    // In which ids that begin alike stand together, whatever the database's locale is.
+    `create index user_credits_user on ${schema}.user_credits (user_id collate "C")`,
     `create table ${schema}.credit_transactions (
       seq bigint not null,
       amount bigint not null,
@@ -231,6 +233,7 @@ function sellingTables(schema: string): string[] {
         check (withheld >= 0 and absorbed >= 0 and absorbed + withheld <= clawed and clawed <= credits)
     )`,
     `create index credit_purchases_id on ${schema}.credit_purchases (id)`,
+    `create index credit_purchases_user on ${schema}.credit_purchases (user_id, created_at, id)`,
     `create index credit_purchases_unsettled on ${schema}.credit_purchases (created_at)
       where status in ('pending', 'processing')`,
     `create index credit_purchases_invoice on ${schema}.credit_purchases (user_id, invoice_id)

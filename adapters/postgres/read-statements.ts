@@ -35,13 +35,7 @@ async function selectBalanceRows(
        select $1::text::${userIdType} as user_id, $2::text as credit_type,
          ${clockOr('$3')} as now
      )
-     select json_build_object(
-       'now', ${epochMs('input.now')}, 'account', ${jsonRow(ACCOUNT_COLUMNS, 'a')},
-       'usable', sums.usable, 'paid', sums.paid,
-       'nextExpiry', ${epochMs('sums.next_expiry')}, 'nextDueAt', ${epochMs('due.next_due_at')},
-       'isOverdue', due.is_overdue,
-       'overdue', ${withState ? `case when due.is_overdue then ${overdueState(tables)} end` : 'null'}
-     )::text as row
+     select ${balanceJson(tables, withState)}::text as row
      from input join ${names.userCredits} a
        on a.user_id = input.user_id and (input.credit_type is null or a.credit_type = input.credit_type)
      ${accountSums(tables)}`,
@@ -50,7 +44,18 @@ async function selectBalanceRows(
   return rows.map(({ row }) => JSON.parse(String(row)) as JsonBalance)
 }
 
-interface JsonBalance {
+/** What {@link decodeBalance} takes of account `a`, to which {@link accountSums} are joined. `withState` as above. */
+export function balanceJson(tables: SqlTables, withState: boolean): string {
+  return `json_build_object(
+       'now', ${epochMs('input.now')}, 'account', ${jsonRow(ACCOUNT_COLUMNS, 'a')},
+       'usable', sums.usable, 'paid', sums.paid,
+       'nextExpiry', ${epochMs('sums.next_expiry')}, 'nextDueAt', ${epochMs('due.next_due_at')},
+       'isOverdue', due.is_overdue,
+       'overdue', ${withState ? `case when due.is_overdue then ${overdueState(tables)} end` : 'null'}
+     )`
+}
+
+export interface JsonBalance {
   now: number
   account: unknown
   /** Sums of usable credits. */
@@ -63,7 +68,15 @@ interface JsonBalance {
   overdue: Pick<JsonAccountState, 'grants' | 'holds' | 'schedules'> | null
 }
 
-function decodeBalance({ now, account: row, usable, paid, nextExpiry, nextDueAt, overdue }: JsonBalance): Balance {
+export function decodeBalance({
+  now,
+  account: row,
+  usable,
+  paid,
+  nextExpiry,
+  nextDueAt,
+  overdue,
+}: JsonBalance): Balance {
   const account = fromJsonRow(ACCOUNT_COLUMNS, row)
   if (overdue !== null) return balanceOf(decodeAccountState({ ...overdue, usable, nextDueAt }, account), new Date(now))
   const { creditType, balance, held, debt, totalPurchased, totalUsed, version } = account

@@ -16,10 +16,12 @@ import {
   selectGrants,
   selectHold,
   selectOpenGrants,
+  selectOpenHolds,
   selectSchedules,
   selectTransaction,
 } from './find-statements.js'
 import { deleteEvent, leaseEvents, postponeEvent, selectParkedEvents } from './outbox-statements.js'
+import { selectPurchaseWithFacts, selectUserPurchases } from './purchase-statements.js'
 import { selectQuarantine, selectQuarantineEntry } from './quarantine-statements.js'
 import { selectBalances, selectTransactions } from './read-statements.js'
 import { anonymizeUser, selectMetrics } from './report-statements.js'
@@ -41,6 +43,7 @@ import type { SqlTables } from './sql-tables.js'
 import { selectDueTopups, selectTopups } from './topup-statements.js'
 import { hostTransaction, updateInHostTransaction, updateInOwnTransaction } from './update.js'
 import { resetUsageSums, selectUsage, selectUsageToRollUp, sumUsage } from './usage-statements.js'
+import { selectUsers } from './user-statements.js'
 
 /** The store on any Postgres, by whichever driver: statements here, rules in the ledger. */
 export function sqlStore(
@@ -88,6 +91,7 @@ function storeOn(
     transaction: (work) => inHostTransaction(database, work),
     findTransaction: (id) => translated(() => selectTransaction(database, tables, id)),
     findHold: (id, now) => translated(() => selectHold(database, tables, id, now)),
+    listHolds: (query, now) => translated(() => selectOpenHolds(database, tables, query, now)),
     findGrant: (id) => translated(() => selectGrant(database, tables, id)),
     findGrants: (userId, ids) => translated(() => selectGrants(database, tables, userId, ids)),
     listGrants: (query, now) => translated(() => selectOpenGrants(database, tables, query, now)),
@@ -114,6 +118,8 @@ function storeOn(
     findPurchase: (reference) => translated(() => selectPurchase(database, tables, reference)),
     listInvoicePurchases: (invoiceId) => translated(() => selectInvoicePurchases(database, tables, invoiceId)),
     listPurchases: (query) => translated(() => selectPurchases(database, tables, query)),
+    findPurchaseWithFacts: (id) => translated(() => selectPurchaseWithFacts(database, tables, id)),
+    listUserPurchases: (query) => translated(() => selectUserPurchases(database, tables, query)),
     recordWebhookEvent: (event) => translated(() => insertWebhookEvent(database, tables, event)),
     findCustomer: (query) => translated(() => selectCustomer(database, tables, query)),
     saveCustomer: (customer, replaces) => translated(() => insertCustomer(database, tables, customer, replaces)),
@@ -133,6 +139,7 @@ function storeOn(
     listParkedEvents: (limit) => translated(() => selectParkedEvents(database, tables, limit)),
     readMetrics: (query) =>
       translated(() => database.transaction((sql) => selectMetrics(sql, tables, query), { snapshot: true })),
+    findUsers: (query, now) => translated(() => selectUsers(database, tables, query, now)),
     anonymizeUser: (userId, replacement) =>
       translated(() => database.transaction((sql) => anonymizeUser(sql, tables, userId, replacement))),
     close: () => database.close(),

@@ -1,14 +1,6 @@
 import type { AnyTRPCRootTypes, TRPCProcedureBuilder, TRPCRouterBuilder, TRPCUnsetMarker } from '@trpc/server'
-import type { UserId } from '../../src/credit-inputs.js'
+import type { Caller } from '../../src/api/procedure.js'
 import type { CreditService } from '../../src/credit-service.js'
-
-/** Who calls, by the host's own word. */
-export interface Caller {
-  /** Whose credits user procedures read and spend. */
-  userId: UserId
-  /** May this caller change the catalogue and other people's credits? */
-  isAdmin: boolean
-}
 
 /** A procedure builder of the host's, with its middlewares but without an input or output of its own. */
 export type HostProcedure<TRoot extends AnyTRPCRootTypes, TOverrides extends object> = TRPCProcedureBuilder<

@@ -1,6 +1,6 @@
 import type { AccountKey } from '../ledger/account.js'
 import type { AutoTopup } from '../ledger/auto-topup.js'
-import type { Purchase, PurchaseStatus, QuarantineEntry } from '../ledger/purchase.js'
+import type { PaymentFact, Purchase, PurchaseStatus, QuarantineEntry } from '../ledger/purchase.js'
 import type { SubscriptionStatus } from './payments.js'
 
 /**
@@ -8,6 +8,12 @@ import type { SubscriptionStatus } from './payments.js'
  * purchases of one user; it finds one of them.
  */
 export type PurchaseReference = { id: string } | { sessionId: string } | { paymentId: string } | { invoiceId: string }
+
+/** A purchase and the money that went back for it, in no order, both from one snapshot. */
+export interface PurchaseWithFacts {
+  purchase: Purchase
+  facts: PaymentFact[]
+}
 
 /** Who a user is at the provider: the row of `credit_customers`. One per user, provider and mode. */
 export interface CustomerRecord {
@@ -57,6 +63,16 @@ export interface PurchaseStore {
     limit: number
     after: string | null
   }): Promise<Purchase[]>
+
+  /** One purchase by our id, with the money that went back for it; null: no such id. */
+  findPurchaseWithFacts(id: string): Promise<PurchaseWithFacts | null>
+
+  /**
+   * A user's purchases in every status, newest first by `createdAt`, then by id downwards; keyset by `after`, the id of the
+   * last one of the page before (what is no purchase of the user's has nothing after it). A page costs the same wherever it
+   * stands.
+   */
+  listUserPurchases(query: { userId: string; limit: number; after: string | null }): Promise<PurchaseWithFacts[]>
 
   /**
    * Note that the provider told us of an event. An audit trail and nothing more: correctness never depends on it.

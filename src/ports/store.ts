@@ -219,6 +219,12 @@ export interface CreditStore extends PackageStore, PurchaseStore, DueStore, Outb
   /** One hold by id, `expired` when its time has run out, written or not; null: no such id. `now` as in a command. */
   findHold(id: string, now: Date | null): Promise<Hold | null>
 
+  /**
+   * A user's open holds whose time has not run out, of one credit type or of all: soonest to end first, then by id. `now` as in
+   * a command.
+   */
+  listHolds(query: { userId: string; creditType: string | null }, now: Date | null): Promise<Hold[]>
+
   /** One grant by id, with its true remaining; null: no such id. */
   findGrant(id: string): Promise<Grant | null>
 

@@ -9,6 +9,7 @@ import { testConcurrency } from './credit-store/concurrency.js'
 import { testCustomers } from './credit-store/customers.js'
 import { testDue } from './credit-store/due.js'
 import { testFinding } from './credit-store/finding.js'
+import { testFindingUsers } from './credit-store/finding-users.js'
 import { testGrants } from './credit-store/grants.js'
 import { testHistory } from './credit-store/history.js'
 import { testHolds } from './credit-store/holds.js'
@@ -16,6 +17,7 @@ import { testIdempotency } from './credit-store/idempotency.js'
 import { testInvoices } from './credit-store/invoices.js'
 import { testItems } from './credit-store/items.js'
 import { testLimits } from './credit-store/limits.js'
+import { testOpenHolds } from './credit-store/open-holds.js'
 import { testOutbox } from './credit-store/outbox.js'
 import { testPackages } from './credit-store/packages.js'
 import { testPaidSchedules } from './credit-store/paid-schedules.js'
@@ -28,6 +30,7 @@ import { testSpendingSides } from './credit-store/spending-sides.js'
 import { testSubscriptions } from './credit-store/subscriptions.js'
 import { testTopups } from './credit-store/topups.js'
 import { testUsage } from './credit-store/usage.js'
+import { testUserPurchases } from './credit-store/user-purchases.js'
 import { testVerification } from './credit-store/verification.js'
 import { testWrites } from './credit-store/writes.js'
 
@@ -62,6 +65,7 @@ export function testCreditStore(
     testGrants(bench)
     testRefunds(bench)
     testHolds(bench)
+    testOpenHolds(bench)
     testSchedules(bench)
     testLimits(bench)
     testHistory(bench)
@@ -73,10 +77,12 @@ export function testCreditStore(
     testItems(bench)
     testVerification(bench)
     testFinding(bench)
+    testFindingUsers(bench)
     testDue(bench)
     testOutbox(bench)
     testPackages(bench)
     testPurchases(bench)
+    testUserPurchases(bench)
     testInvoices(bench)
     testPaidSchedules(bench)
     testCustomers(bench)

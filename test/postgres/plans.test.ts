@@ -6,15 +6,18 @@ import {
   selectGrant,
   selectHold,
   selectOpenGrants,
+  selectOpenHolds,
   selectTransaction,
 } from '../../adapters/postgres/find-statements.js'
 import { migrate } from '../../adapters/postgres/index.js'
 import { loadState, selectKnownCommands } from '../../adapters/postgres/load-statement.js'
 import { DEFAULT_SCHEMA } from '../../adapters/postgres/migrate.js'
+import { selectPurchaseWithFacts, selectUserPurchases } from '../../adapters/postgres/purchase-statements.js'
 import { selectBalances, selectTransactions } from '../../adapters/postgres/read-statements.js'
 import { fastPath } from '../../adapters/postgres/spend.js'
 import { ownTables } from '../../adapters/postgres/sql-tables.js'
 import { selectUsage, selectUsageToRollUp, sumUsage } from '../../adapters/postgres/usage-statements.js'
+import { selectUsers } from '../../adapters/postgres/user-statements.js'
 import { type AccountKey, emptyAccount } from '../../src/ledger/account.js'
 import type { TransactionPage } from '../../src/ledger/transaction-positions.js'
 import type { SpendCommand, SpendOutcome, TransactionQuery } from '../../src/ports/store.js'
@@ -192,6 +195,55 @@ describe.each([
     })
   })
 
+  describe('what doors show', () => {
+    it("a page of a user's purchases reads these and what went back for them, first and deep", async () => {
+      const query = { userId: HEAVY.userId, limit: PAGE }
+      const first = await explained((sql) => selectUserPurchases(sql, tables, { ...query, after: null }))
+      const { rows } = await pool.query<{ id: string }>(
+        `select id from credit_purchases where user_id = $1 order by created_at desc offset 1500 limit 1`,
+        [HEAVY.userId],
+      )
+      const after = rows[0]?.id ?? ''
+      const deep = await explained((sql) => selectUserPurchases(sql, tables, { ...query, after }))
+      for (const { result, plans } of [first, deep]) {
+        expect(result).toHaveLength(PAGE)
+        expect(result[0]?.facts).toHaveLength(1)
+        expect(plans.indexes).toContain('credit_purchases_user')
+        expect(plans.rows).toBeLessThanOrEqual(2 * PAGE + 2)
+      }
+    })
+
+    it('a purchase by its id reads that one', async () => {
+      const id = await idOf('credit_purchases')
+      const { result, plans } = await explained((sql) => selectPurchaseWithFacts(sql, tables, id))
+      expect(result).toMatchObject({ purchase: { id, userId: 'user-77' }, facts: [{ purchaseId: id }] })
+      expect(plans.rows).toBe(2)
+    })
+
+    it("a user's open holds read these", async () => {
+      const query = { userId: 'user-600', creditType: null }
+      const now = new Date('2026-01-15T00:00:00Z')
+      const { result, plans } = await explained((sql) => selectOpenHolds(sql, tables, query, now))
+      expect(result).toHaveLength(4)
+      expect(plans.rows).toBeLessThan(10)
+    })
+
+    it.each([
+      ['a rare beginning', { prefix: 'user-77', after: null }, 11],
+      ['a common one', { prefix: 'user-', after: null }, PAGE],
+      ['no beginning', { prefix: '', after: null }, PAGE],
+      ['a page in the midst', { prefix: 'user-', after: 'user-2000' }, PAGE],
+      ['a beginning that nobody has', { prefix: 'user-77x', after: null }, 0],
+    ])('users by %s read their accounts and a few others', async (_, query, count) => {
+      const { result, plans } = await explained((sql) => selectUsers(sql, tables, { ...query, limit: PAGE }, NOW))
+      expect(result).toHaveLength(count)
+      expect(plans.statements).toBe(1)
+      expect(plans.indexes).toContain('user_credits_user')
+      // The index's rows, and of each user the account, its open grant with the account again, and holds that were open.
+      expect(plans.rows).toBeLessThanOrEqual(PAGE + 1 + 5 * count + 10)
+    })
+  })
+
   it('what a keyed deduction decides from is read by keys, of somebody with a long history, too', async () => {
     for (const key of [HEAVY, { userId: 'user-77', creditType: 'calling' }]) {
       const command = newCommand([key], { key: randomUUID(), load: { grants: { covering: 5 } }, now: NOW })
@@ -279,6 +331,14 @@ const FILL = `
   select 1, 0, '2026-02-01Z', '2026-01-01Z', '2026-01-01Z', gen_random_uuid(), user_id, credit_type,
     case when user_id in ('user-600', 'user-1600') then 'open' else 'captured' end, '', '[]'
   from accounts, generate_series(0, 3) i;
+  -- The one has bought 2,000 times, everybody else twice; of each some money went back.
+  insert into credit_purchases (credits, unit_price_minor, clawed, withheld, absorbed, created_at, updated_at, id, quantity,
+    livemode, user_id, credit_type, origin, package_name, currency, status, provider)
+  select 10, 999, 0, 0, 0, timestamptz '2026-01-01Z' + i * interval '10 minutes', '2026-01-01Z', gen_random_uuid(), 1, true,
+    user_id, credit_type, 'checkout', 'Small', 'eur', 'fulfilled', 'stripe'
+  from accounts, generate_series(1, case when user_id = 'user-0' then 1000 else 2 end) i;
+  insert into credit_payment_facts (amount_minor, updated_at, purchase_id, id, payment_id, user_id, kind, currency, status)
+  select 1, '2026-01-01Z', id, 're_' || id, 'pi_' || id, user_id, 'refund', 'eur', 'succeeded' from credit_purchases;
   insert into credit_commands (created_at, id, user_id, idempotency_key)
   select '2026-01-01Z', gen_random_uuid(), user_id, 'hold-' || credit_type from accounts;
   -- All others have been summed up.

@@ -6,4 +6,3 @@ testCreditStore('postgresStore on any Drizzle, here of node-postgres', () =>
   openStoreOn(hidingTheClient(viaDrizzleOnPool)),
 )
 testCreditStore('postgresStore on Drizzle on PGlite', () => openStoreOn(viaDrizzleOnPGlite))
-testCreditStore('postgresStore on any Drizzle, here of PGlite', () => openStoreOn(hidingTheClient(viaDrizzleOnPGlite)))

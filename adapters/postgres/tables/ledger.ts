@@ -47,6 +47,8 @@ export function ledgerTables<S extends string | undefined, P extends string, U e
     index(`${prefix}user_credits_topup_due`)
       .on(t.userId, t.creditType)
       .where(sql`topup_due`),
+    // Of user ids of any type as text. Of text it is plainly the column.
+    index(`${prefix}user_credits_user`).on(sql`(user_id::text) collate "C"`),
   ])
   const creditGrants = table(`${prefix}credit_grants` as const, creditGrantsColumns(userId()), (t) => [
     primaryKey({ name: `${prefix}credit_grants_pkey`, columns: [t.userId, t.id] }),

@@ -38,6 +38,7 @@ export function sellingTables<S extends string | undefined, P extends string, U 
         sql`withheld >= 0 and absorbed >= 0 and absorbed + withheld <= clawed and clawed <= credits`,
       ),
       index(`${prefix}credit_purchases_id`).on(t.id),
+      index(`${prefix}credit_purchases_user`).on(t.userId, t.createdAt, t.id),
       index(`${prefix}credit_purchases_unsettled`)
         .on(t.createdAt)
         .where(sql`status in ('pending', 'processing')`),

@@ -1,0 +1,5 @@
+export { createCreditsApi } from './rest.js'
+export type { AdminCall, CreditsApi, CreditsApiOptions, RateLimitedCall } from './rest.js'
+export type { OpenApiDocument } from './openapi.js'
+export type { Caller } from './procedure.js'
+export type { ProcedureName } from './routes.js'
