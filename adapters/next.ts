@@ -1,7 +1,18 @@
 import type { ServerResponse } from 'node:http'
 import type { DueReport } from '../src/run-due.js'
 import type { WebhookReceiver } from '../src/webhook.js'
-import { answerNodeRequest, type NodeRequest } from './node-request.js'
+import { answerPaidCall, beginFetchCall } from './fetch-answer.js'
+import { answerEnding, beginNodeCall } from './node-answer.js'
+import {
+  answerNodeRequest,
+  answerWithParsedBody,
+  type FetchHandler,
+  type NodeRequest,
+  sendResponse,
+} from './node-request.js'
+import type { CreditHolder, HeldCredits, RequireCreditsOptions } from './require-credits.js'
+
+export type { HeldCredits, RequireCreditsOptions } from './require-credits.js'
 
 const FIX = 'Add `export const config = { api: { bodyParser: false } }` to the API route file.'
 
@@ -49,6 +60,77 @@ export function cronHandler(
     if (!(await isSameText(sent, `Bearer ${secret}`))) return Response.json({ error: 'UNAUTHORIZED' }, { status: 401 })
     const report = await credits.runDue({ deadlineMs })
     return Response.json(report, { headers: { 'cache-control': 'no-store' } })
+  }
+}
+
+/**
+ * `createCreditsApi` or `createConsole` for an app router's catch-all route, such as `app/api/credits/[...path]/route.ts`:
+ * `export const { GET, HEAD, POST, PUT, PATCH, DELETE } = apiHandler(api)`.
+ */
+export function apiHandler(
+  api: FetchHandler,
+): Record<'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', (request: Request) => Promise<Response>> {
+  const handler = (request: Request) => api(request, request)
+  return { GET: handler, HEAD: handler, POST: handler, PUT: handler, PATCH: handler, DELETE: handler }
+}
+
+/** The same for a pages router's API route: `export default pagesApiHandler(api)`, in `pages/api/credits/[...path].ts`. */
+export function pagesApiHandler(api: FetchHandler): (request: NodeRequest, response: ServerResponse) => Promise<void> {
+  return (request, response) => answerWithParsedBody(request, response, api, FIX)
+}
+
+/**
+ * Asks for credits before an app router's route handler runs: `export const POST = requireCredits(credits, { operation:
+ * 'enrichLead', userId: (request) => … }, async (request, held, context) => Response.json(…))`.
+ *
+ * They are held first, so that of two calls only one can spend the last of them, and charged when the answer has been
+ * sent. An answer of 400 or more, and one that breaks off, costs nothing. Somebody who can't pay is answered 402.
+ */
+export function requireCredits<T extends string, R extends Request = Request, C = unknown>(
+  credits: CreditHolder<T>,
+  options: RequireCreditsOptions<NoInfer<T>, R>,
+  handler: (request: R, held: HeldCredits<T>, context: C) => Response | Promise<Response>,
+): (request: R, context: C) => Promise<Response> {
+  return async (request, context) => {
+    const begun = await beginFetchCall(credits, options, request, request)
+    if (begun instanceof Response) return begun
+    let response: Response
+    try {
+      response = await handler(request, begun.held, context)
+    } catch (error) {
+      await begun.finish(isRedirect(error) ? 'succeeded' : 'failed')
+      throw error
+    }
+    return answerPaidCall(request, response, begun.finish)
+  }
+}
+
+/** Next's `redirect()` answers by throwing. */
+function isRedirect(error: unknown): boolean {
+  return error instanceof Error && 'digest' in error && String(error.digest).startsWith('NEXT_REDIRECT;')
+}
+
+/**
+ * The same for a pages router's API route: `export default pagesRequireCredits(credits, { … }, async (request, response,
+ * held) => …)`.
+ */
+export function pagesRequireCredits<T extends string, R extends NodeRequest, A extends ServerResponse>(
+  credits: CreditHolder<T>,
+  options: RequireCreditsOptions<NoInfer<T>, R>,
+  handler: (request: R, response: A, held: HeldCredits<T>) => unknown,
+): (request: R, response: A) => Promise<void> {
+  return async (request, response) => {
+    const begun = await beginNodeCall(credits, options, request)
+    if (begun instanceof Response) return sendResponse(begun, response)
+    const finished = answerEnding(request, response).then(begun.finish)
+    try {
+      await handler(request, response, begun.held)
+    } catch (error) {
+      await begun.finish('failed')
+      throw error
+    }
+    // One that answers later is followed all the same.
+    if (response.writableEnded) await finished
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { WEBHOOK_PATH } from '../src/api/routes.js'
 import { WebhookBodyParsedError } from '../src/errors.js'
 
 /** What Express, Next's pages routes and plain Node hand to a handler. Body parsers add `body` and `rawBody`. */
@@ -28,6 +29,39 @@ export async function answerNodeRequest(
   })
   await sendResponse(await handler(toFetchRequest(request, aborted.signal, bodyParsedFix)), response)
   drain(request)
+}
+
+/** A Fetch handler that may be told what the framework called the mount with: `createCreditsApi` and `createConsole` make such. */
+export type FetchHandler = (request: Request, native?: unknown) => Promise<Response>
+
+/**
+ * Answer a Node request with a Fetch handler that reads JSON or forms, where something may have parsed the body before:
+ * what was parsed is written again. Not for webhooks, whose bytes are signed.
+ */
+export async function answerWithParsedBody(
+  request: NodeRequest,
+  response: ServerResponse,
+  handler: FetchHandler,
+  bodyParsedFix: string,
+): Promise<void> {
+  const [path = ''] = (request.originalUrl ?? request.url ?? '').split('?')
+  if (!path.endsWith(WEBHOOK_PATH)) keepParsedBody(request)
+  await answerNodeRequest(request, response, (sent) => handler(sent, request), bodyParsedFix)
+}
+
+function keepParsedBody(request: NodeRequest): void {
+  const { body, rawBody, headers } = request
+  if (rawBody !== undefined || typeof body !== 'object' || body === null || body instanceof Uint8Array) return
+  // Parsers that found nothing for them leave an empty object, and the body unread.
+  if (!request.readableEnded && !request.readableDidRead) return
+  const isForm = (headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')
+  // A parsed form's values are texts, or lists of them.
+  request.rawBody = isForm ? formText(body as Record<string, string | string[]>) : JSON.stringify(body)
+}
+
+function formText(fields: Record<string, string | string[]>): string {
+  const entries = Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => [name, one]))
+  return new URLSearchParams(entries).toString()
 }
 
 /** The request in Fetch's terms; its body is the raw bytes, streamed with back-pressure. */

@@ -84,7 +84,9 @@ const isBackend = under(
   ...['adapters/redis', 'adapters/postgres', 'adapters/stripe'],
 )
 const isMount = under(
-  ...['express', 'next', 'hono', 'node', 'trpc', 'node-request'].map((name) => `adapters/${name}.ts`),
+  ...['express', 'next', 'hono', 'node', 'trpc', 'node-request', 'node-answer', 'fetch-answer', 'require-credits'].map(
+    (name) => `adapters/${name}.ts`,
+  ),
   'adapters/trpc',
 )
 

@@ -39,7 +39,7 @@ const usageFields = z.object({
   endDate: sentMoment.nullish(),
 })
 
-interface TransactionFilter<T extends string> {
+export interface TransactionFilter<T extends string> {
   creditType?: T | undefined
   transactionType?: TransactionType | undefined
   from?: WireMoment
@@ -48,7 +48,7 @@ interface TransactionFilter<T extends string> {
   cursor?: string | null | undefined
 }
 
-type UsageRange<T extends string> = CreditTypeField<T> & { startDate?: WireMoment; endDate?: WireMoment }
+export type UsageRange<T extends string> = CreditTypeField<T> & { startDate?: WireMoment; endDate?: WireMoment }
 
 type CheckedFilter<T extends string> = Omit<TransactionFilter<T>, 'from' | 'to'> & {
   from?: Date | null

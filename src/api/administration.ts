@@ -27,7 +27,7 @@ import { sentMoment, type Typed, wire, type WireMoment } from './wire.js'
 
 /** The host's side of a write, which never comes over the wire. */
 const own = { actor: true, tx: true } as const
-type Sent<Input> = Omit<Input, 'actor' | 'tx'>
+export type Sent<Input> = Omit<Input, 'actor' | 'tx'>
 
 /** Why somebody does this by hand. */
 const reason = inputs.description.min(1)

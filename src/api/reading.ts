@@ -6,7 +6,7 @@ import { query } from './procedure.js'
 import { wire } from './wire.js'
 
 /** What administrators send beside: whose accounts they ask about. */
-type OfUser<In> = { userId: UserId } & ([In] extends [undefined] ? unknown : Exclude<In, undefined>)
+export type OfUser<In> = { userId: UserId } & ([In] extends [undefined] ? unknown : Exclude<In, undefined>)
 
 /** The same question about the caller's own accounts and, for administrators, about a user's. */
 // `Input` is what the fields' schema makes of `In`: its callers know, and nothing can infer it.
