@@ -1,0 +1,98 @@
+import { createContext, createElement, type ReactElement, type ReactNode, useContext, useEffect, useMemo } from 'react'
+import type { BalanceCheck, CreditBalance } from '../../src/credit-balance.js'
+import type { CheckoutResult, CreateCheckoutInput } from '../../src/checkouts.js'
+import type { CreditTransaction } from '../../src/credit-transaction.js'
+import type { CreditPackage } from '../../src/ports/package-store.js'
+import type { Json, WireMoment } from '../../src/api/wire.js'
+import type { UsageStats } from '../../src/usage-stats.js'
+import { QueryCache } from './query-cache.js'
+
+/**
+ * Your credit types, for the hooks' arguments: `declare module 'creditkit/react' { interface Register { creditType:
+ * 'calling' | 'scraping' } }`. Without it, any text.
+ */
+// Empty, so that a host can fill it.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface Register {}
+
+export type CreditTypeName = Register extends { creditType: infer T extends string } ? T : string
+
+export type Transaction = Json<CreditTransaction>
+export type Balance = Json<CreditBalance>
+export type Package = Json<CreditPackage>
+export type Usage = Json<UsageStats>
+export type CheckoutInput = Omit<CreateCheckoutInput, 'userId'>
+
+export interface TransactionFilter {
+  creditType?: CreditTypeName | undefined
+  transactionType?: CreditTransaction['transactionType'] | undefined
+  from?: WireMoment
+  to?: WireMoment
+  limit?: number | undefined
+}
+
+export interface UsageInput {
+  creditType?: CreditTypeName | undefined
+  startDate?: WireMoment
+  endDate?: WireMoment
+}
+
+/** What the hooks call; `createCreditsClient` makes one. */
+// Methods and not functions, so that a client of narrower credit types is one, too.
+
+export interface HooksClient {
+  getBalance(input: { creditType?: string | undefined }): Promise<number>
+  getBalances(): Promise<Record<string, Balance>>
+  checkBalance(input: { creditType?: string | undefined; required: number }): Promise<BalanceCheck>
+  getPackages(input?: { creditType?: string | undefined }): Promise<Package[]>
+  listTransactions(
+    input?: TransactionFilter & { cursor?: string | null | undefined },
+  ): Promise<{ transactions: Transaction[]; nextCursor: string | null }>
+  getUsageStats(input: UsageInput): Promise<Usage>
+  createCheckout(input: CheckoutInput): Promise<CheckoutResult>
+}
+
+export interface CreditsProviderProps {
+  /** Made once, outside of the component. */
+  client: HooksClient
+  /** Ask anew when the window is looked at again, at most every five seconds. Default true. */
+  refetchOnFocus?: boolean | undefined
+  children?: ReactNode
+}
+
+interface Provided {
+  client: HooksClient
+  cache: QueryCache
+}
+
+const CreditsContext = createContext<Provided | null>(null)
+
+const FOCUS_PAUSE_MS = 5_000
+
+/** Gives the hooks below it their client, and shares what they ask. */
+export function CreditsProvider({ client, refetchOnFocus = true, children }: CreditsProviderProps): ReactElement {
+  const provided = useMemo(() => ({ client, cache: new QueryCache() }), [client])
+  useEffect(() => {
+    if (!refetchOnFocus) return undefined
+    let last = Date.now()
+    const onFocus = () => {
+      if (document.visibilityState === 'hidden' || Date.now() - last < FOCUS_PAUSE_MS) return
+      last = Date.now()
+      void provided.cache.refresh()
+    }
+    window.addEventListener('focus', onFocus)
+    document.addEventListener('visibilitychange', onFocus)
+    return () => {
+      window.removeEventListener('focus', onFocus)
+      document.removeEventListener('visibilitychange', onFocus)
+    }
+  }, [provided, refetchOnFocus])
+  return createElement(CreditsContext.Provider, { value: provided }, children)
+}
+
+/** @throws {Error} There is no provider above. */
+export function useProvided(hook: string): Provided {
+  const provided = useContext(CreditsContext)
+  if (provided === null) throw new Error(`${hook}: put <CreditsProvider client={…}> around the components that use it`)
+  return provided
+}
