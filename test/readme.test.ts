@@ -9,7 +9,7 @@ const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => c
 
 /** What the README's host has around the snippets. */
 const HOST = `
-import type { Request as ExpressRequest } from 'express'
+import type { Request as ExpressRequest, Response as ExpressResponse } from 'express'
 declare global {
   var credits: import('creditkit').CreditService
   var app: any, t: any, users: any, company: any, leadId: string, call: any, admin: any, inThirtyDays: Date, startDate: Date, endDate: Date
@@ -29,6 +29,8 @@ declare global {
   var CreditService: typeof import('creditkit').CreditService
   interface Context { user: { id: string; role: string } | null }
   function currentUser(request: ExpressRequest): string
+  function sessionOf(request: Request): Promise<{ userId: string; isAdmin: boolean } | null>
+  function handler(request: ExpressRequest, response: ExpressResponse): void
   function findUser(id: string): Promise<{ stripeCustomerId: string }>
 }
 export {}
