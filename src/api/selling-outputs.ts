@@ -171,5 +171,3 @@ export const dueReport = z.object({
 })
 
 export const forgotten = z.object({ userId: text, accounts: count, purchases: count })
-
-export const webhookReceived = z.object({ received: z.literal(true) })

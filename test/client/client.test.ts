@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib'
 import type { CreditsApi } from 'creditkit/api'
-import { createCreditsClient, type CreditsClient, CreditsClientError } from 'creditkit/client'
+import { createCreditsClient, type CreditsClient } from 'creditkit/client'
 import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
 import { ADMIN } from '../doors/call-samples.js'
-import { answering, serveDoor } from './served-door.js'
+import { answering, refusalOf, serveDoor } from './served-door.js'
 
 type Door = Awaited<ReturnType<typeof serveDoor>>
 type Client = CreditsClient<Door['api']>
@@ -33,15 +33,6 @@ const connect = (caller: object, options: Partial<Parameters<typeof createCredit
     headers: () => ({ caller: JSON.stringify(caller) }),
     ...options,
   })
-
-async function refusalOf(call: Promise<unknown>): Promise<CreditsClientError> {
-  const error: unknown = await call.then(
-    () => null,
-    (reason: unknown) => reason,
-  )
-  if (error instanceof CreditsClientError) return error
-  throw new Error('refusalOf: the call was not refused by the client')
-}
 
 const gift = () => ({ userId, amount: 10, creditType: 'calling', description: 'Gift' }) as const
 

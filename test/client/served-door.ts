@@ -1,16 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { CreditService } from 'creditkit'
+import { CreditService, type PaymentProvider } from 'creditkit'
 import { apiHandler } from 'creditkit/adapters/node'
 import { memoryStore } from 'creditkit/adapters/memory'
 import { createCreditsApi } from 'creditkit/api'
+import { CreditsClientError } from 'creditkit/client'
 import { callerOf } from '../doors/rest-call.js'
 
 /** What happens to a request on its way; undefined: nothing, it is answered. */
 export type Fault = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 
-export async function serveDoor() {
-  const credits = new CreditService({ store: memoryStore() })
+/** A door on a port of its own; without `payments` it sells nothing. */
+export async function serveDoor(payments?: PaymentProvider) {
+  const credits = new CreditService({ store: memoryStore(), ...(payments && { payments }) })
   const api = createCreditsApi(credits, { authenticate: callerOf, onError: () => undefined })
   const handler = apiHandler(api)
   const faults: Fault[] = []
@@ -56,4 +58,14 @@ export function answering(status: number, body: string, headers: Record<string, 
     request.resume()
     response.writeHead(status, headers).end(body)
   }
+}
+
+/** What a call was refused with. Throws when it was not refused, or not by the client. */
+export async function refusalOf(call: Promise<unknown>): Promise<CreditsClientError> {
+  const error: unknown = await call.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof CreditsClientError) return error
+  throw new Error('refusalOf: the call was not refused by the client', { cause: error })
 }
