@@ -1,10 +1,9 @@
 import { refuseCrossOrigin } from '../../src/api/cross-origin.js'
-import type { MaybeCaller } from '../../src/api/procedure.js'
+import { type Caller, callerOf, type MaybeCaller } from '../../src/api/procedure.js'
 import { procedureTable } from '../../src/api/procedures.js'
-import { DoorRefusal } from '../../src/api/requests.js'
+import { DoorRefusal, requestIdOf } from '../../src/api/requests.js'
 import type { ProcedureName } from '../../src/api/routes.js'
 import { ForbiddenError, UnauthorizedError } from '../../src/errors.js'
-import { userId as userIdInput } from '../../src/inputs.js'
 import { adminPages } from './admin/index.js'
 import { customerPages } from './customer/index.js'
 import { FormTokens } from './form-token.js'
@@ -29,8 +28,6 @@ export function createConsole<T extends string>(options: ConsoleOptions<T>): Cre
   const desk = new Desk(toSettings(options))
   return (request, native) => desk.answer(request, native)
 }
-
-type SignedIn = Visit['caller']
 
 const ALL_PAGES: readonly Page[] = [...customerPages, ...adminPages]
 
@@ -73,7 +70,7 @@ class Desk {
     if (path === null) throw new DoorRefusal(404, 'NOT_FOUND', 'There is no such page')
     if (path === '/console.css') return this.#stylesheet(request, url)
     const { page, fields } = matchPage(ALL_PAGES, request.method, path)
-    const caller = await signedIn(authenticate)
+    const caller = await callerOf(authenticate)
     if (caller === null) throw new UnauthorizedError()
     if (page.role === 'admin' && !caller.isAdmin) throw new ForbiddenError()
     const sent = page.method === 'POST' ? await this.#sentForm(request, caller) : new URLSearchParams()
@@ -91,7 +88,7 @@ class Desk {
   }
 
   /** A form from one of our pages, shown to this user. */
-  async #sentForm(request: Request, caller: SignedIn): Promise<URLSearchParams> {
+  async #sentForm(request: Request, caller: Caller): Promise<URLSearchParams> {
     refuseCrossOrigin(request, this.#settings.allowedOrigins)
     const sent = await readForm(request)
     if (await this.#tokens.isValid(sent.get('token') ?? '', String(caller.userId), new Date())) return sent
@@ -101,7 +98,7 @@ class Desk {
   async #visit(known: {
     request: Request
     url: URL
-    caller: SignedIn
+    caller: Caller
     fields: Record<string, string>
     sent: URLSearchParams
     authenticate: () => Promise<MaybeCaller>
@@ -130,7 +127,7 @@ class Desk {
 
   async #document(
     content: Content,
-    caller: SignedIn | null,
+    caller: Caller | null,
     { path, notice, requestId }: { path: string; notice: string | null; requestId: string },
   ): Promise<Response> {
     const place = {
@@ -177,7 +174,7 @@ class Desk {
     const { content, isOurs, headers } = refusalPage(error, requestId, signInUrl)
     if (!isOurs) onError(error, { path: pathname, requestId })
     // The frame stays, with the ways out of here. Who it is for may be lost: the refusal is what has to be shown.
-    const caller = isUnknownUser ? null : await signedIn(authenticate).catch(() => null)
+    const caller = isUnknownUser ? null : await callerOf(authenticate).catch(() => null)
     const response = await this.#document(content, caller, {
       path: this.#below(pathname) ?? '/',
       notice: null,
@@ -186,13 +183,6 @@ class Desk {
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
     return response
   }
-}
-
-/** Null also for an answer without a usable id: better nobody than somebody called "undefined". */
-async function signedIn(authenticate: () => Promise<MaybeCaller>): Promise<SignedIn | null> {
-  const caller = await authenticate()
-  const id = userIdInput.safeParse(caller?.userId)
-  return id.success ? { userId: id.data, isAdmin: caller?.isAdmin === true } : null
 }
 
 function withReturn(signInUrl: string, returnTo: string): string {
@@ -208,10 +198,4 @@ function secure(headers: Headers, requestId: string): void {
   headers.set('x-content-type-options', 'nosniff')
   headers.set('referrer-policy', 'same-origin')
   headers.set('x-request-id', requestId)
-}
-
-/** The caller's own id where it has a usable one, so that logs on both sides agree. */
-function requestIdOf(request: Request): string {
-  const sent = request.headers.get('x-request-id')
-  return sent !== null && /^[\w.:-]{1,128}$/.test(sent) ? sent : crypto.randomUUID()
 }

@@ -123,7 +123,7 @@ async function signedIn(authenticate: Authenticate): Promise<Caller> {
 }
 
 /** Null also for an answer without a usable id: better nobody than somebody called "undefined". */
-async function callerOf(authenticate: Authenticate): Promise<Caller | null> {
+export async function callerOf(authenticate: Authenticate): Promise<Caller | null> {
   const caller = await authenticate?.()
   const id = userId.safeParse(caller?.userId)
   return id.success ? { userId: id.data, isAdmin: caller?.isAdmin === true } : null

@@ -16,6 +16,12 @@ export class DoorRefusal extends Error {
   }
 }
 
+/** The caller's own id where it has a usable one, so that logs on both sides agree. */
+export function requestIdOf(request: Request): string {
+  const sent = request.headers.get('x-request-id')
+  return sent !== null && /^[\w.:-]{1,128}$/.test(sent) ? sent : crypto.randomUUID()
+}
+
 /** A procedure's place: `/checkouts/{sessionId}` is `['checkouts', { field: 'sessionId' }]`. */
 interface Route {
   name: ProcedureName

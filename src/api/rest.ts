@@ -7,7 +7,7 @@ import { openapiDocument, type OpenApiDocument } from './openapi.js'
 import { INTERNAL_PROBLEM, type Problem, problem, problemResponse, toResponse } from './problem.js'
 import type { Caller, MaybeCaller } from './procedure.js'
 import { type Procedures, procedureTable } from './procedures.js'
-import { DoorRefusal, matchRoute, readJsonBody } from './requests.js'
+import { DoorRefusal, matchRoute, readJsonBody, requestIdOf } from './requests.js'
 import { type ProcedureName, WEBHOOK_PATH } from './routes.js'
 
 /** What a host says about its REST door. */
@@ -200,12 +200,6 @@ function hidden(error: unknown): Problem {
 
 function logError(error: unknown, { procedure, requestId }: { procedure: ProcedureName | null; requestId: string }) {
   consoleLogger.error({ err: error, procedure, requestId }, 'a request to the credits API failed')
-}
-
-/** The caller's own id where it has a usable one, so that logs on both sides agree. */
-function requestIdOf(request: Request): string {
-  const sent = request.headers.get('x-request-id')
-  return sent !== null && /^[\w.:-]{1,128}$/.test(sent) ? sent : crypto.randomUUID()
 }
 
 function withKey(sent: Record<string, unknown>, header: string | null): Record<string, unknown> {

@@ -1,20 +1,24 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { CreditService } from 'creditkit'
-import { createCreditsApi } from 'creditkit/api'
+import { CreditService, type DefaultCreditType } from 'creditkit'
+import { createCreditsApi, type CreditsApi } from 'creditkit/api'
 import { memoryStore } from 'creditkit/adapters/memory'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inputSchema } from '../../src/api/json-schemas.js'
 import { procedureTable } from '../../src/api/procedures.js'
 import { type ProcedureName, ROUTES } from '../../src/api/routes.js'
 import { ADMIN, BUYER, openShop, type Shop } from './call-samples.js'
-import { answerValidator } from './answer-validator.js'
+import { answerValidator, type ValidateAnswer } from './answer-validator.js'
 import { answerOf, callerOf, restRequest } from './rest-call.js'
 
 const NAMES = Object.keys(ROUTES) as ProcedureName[]
 
 let shop: Shop
+let api: CreditsApi<DefaultCreditType>
+let validate: ValidateAnswer
 beforeAll(async () => {
   shop = await openShop()
+  api = createCreditsApi(shop.credits, { authenticate: callerOf })
+  validate = answerValidator(api.openapi)
 })
 afterAll(() => shop.close())
 
@@ -27,10 +31,10 @@ describe('the OpenAPI document', () => {
   })
 
   it('is served, with no session, and names where it stands', async () => {
-    const api = createCreditsApi(shop.credits, { basePath: '/v1/credits/' })
-    const served = await answerOf(await api(new Request('https://shop.example/v1/credits/openapi.json')))
+    const elsewhere = createCreditsApi(shop.credits, { basePath: '/v1/credits/' })
+    const served = await answerOf(await elsewhere(new Request('https://shop.example/v1/credits/openapi.json')))
     expect(served.status).toBe(200)
-    expect(served.body).toEqual(JSON.parse(JSON.stringify(api.openapi)))
+    expect(served.body).toEqual(JSON.parse(JSON.stringify(elsewhere.openapi)))
     expect(served.body).toMatchObject({ servers: [{ url: '/v1/credits' }] })
   })
 
@@ -72,16 +76,13 @@ describe('the table of routes', () => {
 
 describe('answers', () => {
   it.each(NAMES)('of %s are what the document says, with no field beside', async (name) => {
-    const api = createCreditsApi(shop.credits, { authenticate: callerOf })
     const isOwners = procedureTable()[name].role === 'user'
     const answer = await answerOf(await api(restRequest(name, shop.samples[name], isOwners ? BUYER : ADMIN)))
-    expect(answerValidator(api.openapi)(name, answer)).toEqual([])
+    expect(validate(name, answer)).toEqual([])
   })
 
   it('that are something else are noticed, so that the test above can fail', async () => {
-    const api = createCreditsApi(shop.credits, { authenticate: callerOf })
     const answer = await answerOf(await api(restRequest('getBalances', {}, BUYER)))
-    const validate = answerValidator(api.openapi)
     expect(validate('getBalances', { ...answer, body: { enrichment: { balance: 5 } } })).not.toEqual([])
     expect(validate('getBalance', answer)).not.toEqual([])
     const [transaction] = await shop.credits.getTransactionHistory(BUYER.userId, undefined, 1)
@@ -93,8 +94,8 @@ describe('answers', () => {
   it('of one credit type need no name of it', async () => {
     const credits = new CreditService({ store: memoryStore(), creditTypes: ['tokens'] })
     await credits.addCredits({ userId: BUYER.userId, amount: 3, description: 'Gift' })
-    const api = createCreditsApi(credits, { authenticate: callerOf })
-    expect((await answerOf(await api(restRequest('getBalance', {}, BUYER)))).body).toBe(3)
+    const tokens = createCreditsApi(credits, { authenticate: callerOf })
+    expect((await answerOf(await tokens(restRequest('getBalance', {}, BUYER)))).body).toBe(3)
     await credits.close()
   })
 })

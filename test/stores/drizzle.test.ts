@@ -1,8 +1,7 @@
 import { testCreditStore } from '../conformance/index.js'
-import { hidingTheClient, openStoreOn, viaDrizzleOnPGlite, viaDrizzleOnPool } from './real-databases.js'
+import { hidingTheClient, openStoreOn, viaDrizzleOnPool } from './real-databases.js'
 
-testCreditStore('postgresStore on Drizzle on node-postgres', () => openStoreOn(viaDrizzleOnPool))
+// A Drizzle whose client we know is used by that client: those are in test/long, and in host-tables.test.ts.
 testCreditStore('postgresStore on any Drizzle, here of node-postgres', () =>
   openStoreOn(hidingTheClient(viaDrizzleOnPool)),
 )
-testCreditStore('postgresStore on Drizzle on PGlite', () => openStoreOn(viaDrizzleOnPGlite))
