@@ -22,7 +22,7 @@ export interface NotificationOptions {
   /** What people call a credit type, in singular and plural: `{ calling: ['minute', 'minutes'] }`. */
   creditTypeNames?: CreditTypeNames | undefined
   /** Your own texts, kind by kind; null: nobody is written to. */
-  texts?: { [K in keyof Messages]?: Messages[K] | undefined } | undefined
+  texts?: Partial<Messages> | undefined
   /** `#rrggbb`, of the button. Default `#2f5bea`. */
   accentColor?: string | undefined
 }

@@ -28,13 +28,13 @@ export const ENGLISH: Messages = {
   added: ({ amount, creditType, description, balance }, show) => ({
     subject: `${show.credits(amount, creditType)} added`,
     body: [`Good news: we added ${show.credits(amount, creditType)} to your account.`],
-    facts: [['For', description], balanceFact(balance, creditType, show)],
+    facts: [['Details', description], balanceFact(balance, creditType, show)],
     action: seeCredits(show),
   }),
   refunded: ({ amount, creditType, description, balance }, show) => ({
     subject: `${show.credits(amount, creditType)} given back`,
     body: [`We gave ${show.credits(amount, creditType)} back to you.`],
-    facts: [['For', description], balanceFact(balance, creditType, show)],
+    facts: [['Details', description], balanceFact(balance, creditType, show)],
     action: seeCredits(show),
   }),
   expiringSoon: ({ amount, creditType, expiresAt, balance }, show) => ({
@@ -85,11 +85,11 @@ export const ENGLISH: Messages = {
     subject: `Your receipt for ${show.credits(amount, creditType)}`,
     body: [`Thank you for your purchase. We added ${show.credits(amount, creditType)} to your account.`],
     facts: [
-      ['Bought', description],
+      ['Details', description],
       ['Credits', show.count(amount)],
       ['Paid', paidMinor === null || currency === null ? '' : show.money(paidMinor, currency)],
       ['Date', show.moment(createdAt)],
-      ['Purchase', purchaseId],
+      ['Reference', purchaseId],
       balanceFact(balance, creditType, show),
     ],
     action: seeCredits(show),
@@ -109,11 +109,11 @@ export const ENGLISH: Messages = {
       `A payment of yours was refunded or disputed, so we took back ${show.credits(amount, creditType)} that came with it.`,
       ...(debt > 0
         ? [
-            `${show.credits(debt, creditType)} of that had been used already. The next credits you get will settle that first.`,
+            `Of these, ${show.credits(debt, creditType)} had been used already. The next credits you get will settle that first.`,
           ]
         : []),
     ],
-    facts: [['For', description], balanceFact(balance, creditType, show)],
+    facts: [['Details', description], balanceFact(balance, creditType, show)],
     action: seeCredits(show),
   }),
   paymentQuarantined: ({ userId, creditType, purchaseId, quarantineId, reason, createdAt }, show) => ({

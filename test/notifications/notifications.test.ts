@@ -2,50 +2,14 @@ import { CreditService, type CreditEvent, type EventKind, isCreditError } from '
 import { memoryStore } from 'creditkit/adapters/memory'
 import { type NotificationOptions, renderNotification } from 'creditkit/notifications'
 import { describe, expect, it } from 'vitest'
+import { EVENT_KINDS } from '../../src/ledger/event.js'
+import { EVENTS } from './events.js'
+import { rowsOf, seen } from './seen.js'
 
 const options: NotificationOptions = { appName: 'Leadfinder', billingUrl: 'https://app.example.com/billing' }
-const about = { id: 'e1', userId: 'ann', creditType: 'enrichment', createdAt: new Date('2026-11-23T10:00:00Z') }
-const moved = { transactionId: 't1', amount: 1250, description: 'Enriched leads', balance: 40 }
 
-/** One event of each kind; a new kind is missing here, and the types say so. */
-const EVENTS: { [K in EventKind]: CreditEvent<K> } = {
-  added: { ...about, kind: 'added', ...moved },
-  deducted: { ...about, kind: 'deducted', ...moved, referenceId: null, referenceType: null },
-  refunded: { ...about, kind: 'refunded', ...moved, refundedTransactionId: 't0' },
-  held: { ...about, kind: 'held', holdId: 'h1', amount: 5, expiresAt: '2026-11-23T11:00:00.000Z', balance: 40 },
-  expiringSoon: {
-    ...{ ...about, kind: 'expiringSoon', grantId: 'g1', amount: 30 },
-    ...{ expiresAt: '2026-12-01T00:00:00.000Z', balance: 40 },
-  },
-  expired: { ...about, kind: 'expired', ...moved },
-  balanceLow: { ...about, kind: 'balanceLow', threshold: 50, balance: 40 },
-  depleted: { ...about, kind: 'depleted', balance: 0 },
-  limitReached: {
-    ...{ ...about, kind: 'limitReached', max: 100, per: 'day', of: 'calls' },
-    resetsAt: '2026-11-24T00:00:00.000Z',
-  },
-  purchaseFulfilled: {
-    ...about,
-    kind: 'purchaseFulfilled',
-    ...moved,
-    purchaseId: 'p1',
-    paidMinor: 999,
-    currency: 'usd',
-  },
-  paymentFailed: {
-    ...{ ...about, kind: 'paymentFailed', purchaseId: 'p1', paymentId: 'pi_1' },
-    ...{ failureCode: 'card_declined', message: 'Your card was declined.' },
-  },
-  clawedBack: { ...about, kind: 'clawedBack', ...moved, debt: 10, balance: -10 },
-  paymentQuarantined: { ...about, kind: 'paymentQuarantined', quarantineId: 'q1', purchaseId: null, reason: 'amount' },
-  topupFailed: {
-    ...{ ...about, kind: 'topupFailed', purchaseId: 'p1', status: 'action_required', failureCode: null },
-    ...{ retryAt: null, recoveryUrl: 'https://pay.example.com/confirm' },
-  },
-}
-
-const KINDS = Object.keys(EVENTS) as EventKind[]
-const SILENT: EventKind[] = ['added', 'deducted', 'held']
+const SILENT: EventKind[] = ['deducted', 'held']
+const TOLD = EVENT_KINDS.filter((kind) => !SILENT.includes(kind))
 
 function rendered(event: CreditEvent, own: Partial<NotificationOptions> = {}) {
   const notification = renderNotification(event, { ...options, ...own })
@@ -53,43 +17,45 @@ function rendered(event: CreditEvent, own: Partial<NotificationOptions> = {}) {
   return notification
 }
 
-/** What a reader of the HTML sees. */
-function seen(html: string): string {
-  return html
-    .replace(/<style>.*?<\/style>/s, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/&#(\d+);/g, (_all, code: string) => String.fromCharCode(Number(code)))
-    .replaceAll(/\s+/g, ' ')
-}
-
 describe('a notification', () => {
-  it.each(KINDS.filter((kind) => !SILENT.includes(kind)))(
-    'of %s has a subject, text and HTML that say the same',
-    (kind) => {
-      const { subject, text, html, audience } = rendered(EVENTS[kind])
-      expect(subject).not.toBe('')
-      expect(audience).toBe(kind === 'paymentQuarantined' ? 'operator' : 'user')
-      const page = seen(html)
-      expect(page).toContain(subject)
-      // Every line of the text: facts without their colon, links behind their label.
-      const lines = text.split('\n').filter((line) => line !== '')
-      expect(lines.length).toBeGreaterThan(1)
-      for (const line of lines) {
-        const [label = '', ...value] = line.split(': ')
-        expect(page).toContain(label)
-        if (value.length > 0 && !line.includes('https:')) expect(page).toContain(value.join(': '))
-        for (const url of line.match(/https:\S+/g) ?? []) expect(html).toContain(`href="${url}"`)
-      }
-      expect(`${subject} ${text}`).not.toMatch(/undefined|null|NaN|\[object/)
-    },
-  )
+  it('is known here for every kind of event', () => {
+    expect(Object.keys(EVENTS).sort()).toEqual([...EVENT_KINDS].sort())
+  })
 
-  it.each(SILENT)('of %s is none: they are too many, or have another', (kind) => {
+  it.each(TOLD)('of %s says in its text what its HTML says', (kind) => {
+    const { subject, text, html } = rendered(EVENTS[kind])
+    const paragraphs = [...html.matchAll(/<p [^>]*>(.*?)<\/p>/gs)].map(([, paragraph = '']) => seen(paragraph))
+    expect(paragraphs.length).toBeGreaterThan(0)
+    const links = [...html.matchAll(/<td bgcolor[^>]*><a href="([^"]*)"[^>]*>(.*?)<\/a>/g)]
+    expect(links).toHaveLength(kind === 'paymentQuarantined' ? 0 : 1)
+    const told = [
+      ...paragraphs,
+      ...rowsOf(html).map(([label, value]) => `${label}: ${value}`),
+      ...links.map(([, link = '', label = '']) => `${seen(label)}: ${seen(link)}`),
+      'Leadfinder',
+    ]
+    expect(text.split('\n').filter((line) => line !== '')).toEqual(told)
+    expect(seen(html)).toContain(subject)
+    expect(`${subject} ${text}`).not.toMatch(/undefined|null|NaN|\[object|: \n/)
+  })
+
+  it.each(SILENT)('of %s is none: they are what people do all day', (kind) => {
     expect(renderNotification(EVENTS[kind], options)).toBeNull()
   })
 
+  it('is none of a kind that is not told to hosts, or not known yet', () => {
+    // What a newer version could tell, as JavaScript passes it.
+    const unknown = { ...EVENTS.depleted, kind: 'topupDue' } as unknown as CreditEvent
+    expect(renderNotification(unknown, options)).toBeNull()
+  })
+
+  it('is for users, but for a payment that somebody has to look at', () => {
+    const operator = TOLD.filter((kind) => rendered(EVENTS[kind]).audience === 'operator')
+    expect(operator).toEqual(['paymentQuarantined'])
+  })
+
   it('is the same for the same event', () => {
-    expect(rendered(EVENTS.balanceLow)).toEqual(rendered(EVENTS.balanceLow))
+    expect(rendered(EVENTS.purchaseFulfilled)).toEqual(rendered(EVENTS.purchaseFulfilled))
   })
 
   it('comes from real events, as the service tells them', async () => {
@@ -98,14 +64,14 @@ describe('a notification', () => {
     const credits = new CreditService({
       store: memoryStore(),
       lowBalance: { calling: [5] },
-      on: { balanceLow: note, depleted: note, refunded: note },
+      on: { added: note, deducted: () => null, balanceLow: note, depleted: note, refunded: note },
     })
     const of = { userId: 'ann', creditType: 'calling', description: 'Call' } as const
     await credits.addCredits({ ...of, amount: 10 })
     const use = await credits.deductCredits({ ...of, amount: 9 })
     await credits.refundCredits(use.id)
     await credits.runDue()
-    expect(sent).toEqual(['1 calling credit left', '9 calling credits given back'])
+    expect(sent).toEqual(['10 calling credits added', '1 calling credit left', '9 calling credits given back'])
     await credits.close()
   })
 })
@@ -119,17 +85,35 @@ describe('its figures', () => {
       '2 enrichment credits left',
       '1,250 enrichment credits left',
     ])
-    const bought = (amount: number) => rendered({ ...EVENTS.purchaseFulfilled, amount }).subject
-    expect([bought(1), bought(2)]).toEqual(['Your 1 enrichment credit is here', 'Your 2 enrichment credits are here'])
+    const limit = (max: number) => rendered({ ...EVENTS.limitReached, max }).text.split(',')[0]
+    expect([limit(1), limit(2)]).toEqual([
+      'You can use enrichment credits 1 time per day',
+      'You can use enrichment credits 2 times per day',
+    ])
+  })
+
+  it('count as English does around English words, whatever the locale', () => {
+    const left = (balance: number, locale: string) => rendered({ ...EVENTS.balanceLow, balance }, { locale }).subject
+    // French has 0 in the singular, Russian 21, and Japanese nothing.
+    expect(left(0, 'fr-FR')).toBe('0 enrichment credits left')
+    expect(left(21, 'ru-RU')).toBe('21 enrichment credits left')
+    expect(left(1, 'ja-JP')).toBe('1 enrichment credit left')
   })
 
   it.each([
     [999, 'usd', '$9.99'],
+    [123_456_789, 'usd', '$1,234,567.89'],
     [1200, 'jpy', '¥1,200'],
     [12_345, 'kwd', 'KWD\u00a012.345'],
     [0, 'eur', '€0.00'],
   ])('show %i %s as %s', (paidMinor, currency, shown) => {
-    expect(rendered({ ...EVENTS.purchaseFulfilled, paidMinor, currency }).text).toContain(`Paid: ${shown}`)
+    expect(rendered({ ...EVENTS.purchaseFulfilled, paidMinor, currency }).text).toContain(`Paid: ${shown}\n`)
+  })
+
+  it('leave out a price that nobody knows', () => {
+    const { text, html } = rendered({ ...EVENTS.purchaseFulfilled, paidMinor: null, currency: null })
+    expect(text).not.toContain('Paid')
+    expect(html).not.toContain('Paid')
   })
 
   it('are written as the locale and time zone do, with names of your own', () => {
@@ -140,108 +124,67 @@ describe('its figures', () => {
     } as const
     const { text } = rendered({ ...EVENTS.expiringSoon, amount: 12_500 }, german)
     expect(text).toContain('12.500 Leads')
-    expect(text).toContain('1. Dezember 2026 um 01:00 Europe/Berlin')
+    expect(text).toContain('1. Dezember 2026 um 01:00 MEZ')
     expect(rendered(EVENTS.purchaseFulfilled, german).text).toContain('9,99\u00a0$')
   })
 
-  it('say what is owed, never a balance below nothing', () => {
-    const { text } = rendered(EVENTS.clawedBack)
-    expect(text).toContain('Owed: 10 enrichment credits')
-    expect(text).toContain('10 enrichment credits of them had been used already')
-    expect(text).not.toContain('-10')
+  it('stand once where their locale has spaces in numbers', () => {
+    const event = { ...EVENTS.limitReached, of: 'credits', max: 1250 }
+    expect(rendered(event, { locale: 'fr-FR' }).text).toContain('up to 1\u202f250 enrichment credits per day')
+  })
+
+  it('say when in the time zone, and which it is', () => {
+    expect(rendered(EVENTS.expiringSoon).text).toMatch(/Usable until: December 1, 2026 at 12:00\sAM UTC/)
+    const tokyo = rendered(EVENTS.expiringSoon, { timeZone: 'Asia/Tokyo' })
+    expect(tokyo.text).toMatch(/Usable until: December 1, 2026 at 9:00\sAM GMT\+9/)
+  })
+
+  it.each(['balanceLow', 'depleted', 'purchaseFulfilled', 'added', 'refunded', 'expired', 'clawedBack'] as const)(
+    'of %s say what is owed, never a balance below nothing',
+    (kind) => {
+      const { subject, text } = rendered({ ...EVENTS[kind], balance: -10 })
+      expect(text).toContain('Owed: 10 enrichment credits')
+      expect(`${subject} ${text}`).not.toMatch(/[-−]10/)
+    },
+  )
+
+  it('say what of a clawback had been used already, where there is such', () => {
+    expect(rendered(EVENTS.clawedBack).text).toContain('Of these, 10 enrichment credits had been used already')
+    expect(rendered({ ...EVENTS.clawedBack, debt: 0 }).text).not.toContain('used already')
   })
 
   it.each([
     ['active', 'We will try again', 'https://app.example.com/billing'],
     ['action_required', 'Your bank wants you to confirm', 'https://pay.example.com/confirm'],
     ['suspended', 'have stopped', 'https://app.example.com/billing'],
-    ['unheard of', 'have stopped', 'https://app.example.com/billing'],
+    ['constructor', 'have stopped', 'https://app.example.com/billing'],
   ])('of a top-up that is %s say what to do', (status, words, url) => {
     const { text } = rendered({ ...EVENTS.topupFailed, status })
     expect(text).toContain(words)
-    expect(text).toContain(url)
+    expect(text).toContain(`: ${url}\n`)
+  })
+
+  it('of a top-up that tries again say when', () => {
+    const { text } = rendered({ ...EVENTS.topupFailed, status: 'active', retryAt: '2026-11-24T08:30:00.000Z' })
+    expect(text).toMatch(/Next try: November 24, 2026 at 8:30\sAM UTC/)
   })
 })
 
-describe('what people wrote', () => {
-  const HOSTILE = [
-    '<script>alert(1)</script>',
-    '"><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)",
-    '</title><svg onload=alert(1)>',
-    'x\r\nBcc: everybody@example.com',
-    '\u202egnp.exe\u0000\u2028',
-    '\ud800',
-    '&lt;b&gt;',
-    'a'.repeat(5000),
-    '😀'.repeat(200),
-  ]
-
-  it.each(HOSTILE)('stays text: %j', (hostile) => {
-    const events = [
-      { ...EVENTS.purchaseFulfilled, description: hostile },
-      { ...EVENTS.paymentFailed, message: hostile },
-      { ...EVENTS.paymentQuarantined, reason: hostile, userId: hostile },
-      { ...EVENTS.balanceLow, creditType: hostile },
-    ]
-    for (const event of events) {
-      const { subject, text, html } = rendered(event, { appName: hostile })
-      expect(html).not.toMatch(/<script|<img|<svg|<\/title><|onmouseover='/)
-      expect(html.match(/<title>/g)).toHaveLength(1)
-      // eslint-disable-next-line no-control-regex -- these are what is looked for
-      expect(subject).not.toMatch(/[\u0000-\u001f\u202a-\u202e\u2066-\u2069]/)
-      expect(subject.length).toBeLessThanOrEqual(120)
-      expect(subject.isWellFormed() && text.isWellFormed() && html.isWellFormed()).toBe(true)
+describe('settings that are none', () => {
+  it.each<[string, Partial<NotificationOptions>]>([
+    ['billingUrl', { billingUrl: 'javascript:alert(1)' }],
+    ['billingUrl', { billingUrl: '/billing' }],
+    ['accentColor', { accentColor: 'red;background:url(x)' }],
+    ['locale', { locale: 'not a locale' }],
+    ['timeZone', { timeZone: 'Mars/Olympus' }],
+  ])('are refused: %s in %j', (path, own) => {
+    let refusal: unknown = null
+    try {
+      rendered(EVENTS.balanceLow, own)
+    } catch (error) {
+      refusal = error
     }
-  })
-
-  it('is a link only where it leads to a web page', () => {
-    for (const recoveryUrl of ['javascript:alert(1)', 'data:text/html,x', 'not a url', 'ftp://x.example']) {
-      const { text, html } = rendered({ ...EVENTS.topupFailed, recoveryUrl })
-      expect(html).not.toContain('href')
-      expect(text).not.toContain(recoveryUrl)
-    }
-  })
-
-  it('is refused where it is a setting', () => {
-    const refused = (own: Partial<NotificationOptions>) => {
-      try {
-        return rendered(EVENTS.balanceLow, own).subject
-      } catch (error) {
-        return isCreditError(error, 'INVALID_INPUT')
-      }
-    }
-    expect(refused({ billingUrl: 'javascript:alert(1)' })).toBe(true)
-    expect(refused({ billingUrl: '/billing' })).toBe(true)
-    expect(refused({ accentColor: 'red;background:url(x)' })).toBe(true)
-  })
-})
-
-describe('texts of your own', () => {
-  it('replace ours kind by kind, in the same frame', () => {
-    const texts: NotificationOptions['texts'] = {
-      balanceLow: ({ balance }, show) => ({
-        subject: `Nur noch ${show.count(balance)} Credits`,
-        body: ['<b>Bald</b> ist Schluss.'],
-        action: { label: 'Nachkaufen', url: show.billingUrl },
-      }),
-      depleted: null,
-      added: ({ amount }) => ({ subject: `${amount} new ones`, body: ['Enjoy.'] }),
-    }
-    const own = rendered(EVENTS.balanceLow, { texts })
-    expect(own.subject).toBe('Nur noch 40 Credits')
-    expect(own.html).toContain('&#60;b&#62;Bald')
-    expect(own.text).toContain('Nachkaufen: https://app.example.com/billing')
-    expect(renderNotification(EVENTS.depleted, { ...options, texts })).toBeNull()
-    expect(rendered(EVENTS.added, { texts }).subject).toBe('1250 new ones')
-    expect(rendered(EVENTS.expired, { texts }).subject).toBe('1,250 enrichment credits expired')
-  })
-
-  it.each([
-    ['#ffffff', '#000000'],
-    ['#000000', '#ffffff'],
-    ['#ffd000', '#000000'],
-  ])('on a button of %s are %s, so that they can be read', (accentColor, color) => {
-    expect(rendered(EVENTS.balanceLow, { accentColor }).html).toContain(`background:${accentColor};color:${color}`)
+    expect(isCreditError(refusal, 'INVALID_INPUT')).toBe(true)
+    expect(refusal).toMatchObject({ issues: [{ path }] })
   })
 })
