@@ -19,6 +19,7 @@ export default defineConfig({
     react: 'adapters/react.tsx',
     console: 'adapters/console/index.ts',
     notifications: 'adapters/notifications/index.ts',
+    cli: 'adapters/cli/index.ts',
     testing: 'adapters/testing/index.ts',
     'testing/conformance': 'test/conformance/index.ts',
   },

@@ -33,9 +33,9 @@ describe('creditkit alone, in a folder with no peer installed', () => {
   const node = (script: string, env: Record<string, string> = {}) =>
     run(process.execPath, ['--input-type=module', '--eval', script], { cwd: folder.path, env })
 
-  it('brings only its three small dependencies', () => {
+  it('brings only its four small dependencies', () => {
     const installed = readdirSync(join(folder.path, 'node_modules')).filter((name) => !name.startsWith('.'))
-    expect(installed.sort()).toEqual(['creditkit', 'lru-cache', 'uuid', 'zod'])
+    expect(installed.sort()).toEqual(['commander', 'creditkit', 'lru-cache', 'uuid', 'zod'])
   })
 
   it('can be imported and constructed, and names what to install when it is used', async () => {
@@ -49,6 +49,13 @@ describe('creditkit alone, in a folder with no peer installed', () => {
     const postgres = await node(use, { DATABASE_URL: 'postgres://127.0.0.1:1/none' })
     expect(postgres).toContain('STORE_NOT_CONFIGURED')
     expect(postgres).toMatch(/npm install .*\bpg\b/)
+  })
+
+  it('has a command line, which says what to install for what it is asked', async () => {
+    const command = join(folder.path, 'node_modules', '.bin', 'creditkit')
+    expect(await run(command, ['--help'], { cwd: folder.path })).toContain('prove')
+    const proving = run(command, ['prove', '--database', 'postgres://127.0.0.1:1/none'], { cwd: folder.path })
+    await expect(proving).rejects.toThrow(/creditkit: this needs (pg|drizzle-orm): npm install/)
   })
 
   it('runs on the memory store', async () => {
