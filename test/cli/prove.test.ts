@@ -36,6 +36,7 @@ describe('creditkit prove', () => {
       const { code, stdout, stderr } = await creditkit('prove', '--database', database.url, '--seconds', '6', '--json')
       expect(stderr).toContain('kills and lost answers')
       const report = JSON.parse(stdout) as ProofReport
+      expect(report.server).toMatch(/^PostgreSQL \d/)
       expect(report).toMatchObject({
         races: { rounds: 2, callers: 32, credits: 10, succeeded: 20, wrongRounds: 0 },
         crashes: { lostWrites: 0, doubleEffects: 0, refusedButWritten: 0 },

@@ -45,7 +45,7 @@ export async function prove({ url, seconds, program, say }: ProveOptions): Promi
   const journal = new Journal()
   const clients = new Clients(program, journal)
   try {
-    const { rows } = await pool.query<{ version: string }>('show server_version')
+    const { rows } = await pool.query<{ server_version: string }>('show server_version')
     say(`making schema ${schema}`)
     await migrate(pool, { schema })
     const payments = memoryPayments({ delivery: 'hold' })
@@ -65,7 +65,7 @@ export async function prove({ url, seconds, program, say }: ProveOptions): Promi
     const verified = await credits.verify()
     await credits.close()
     const report: Omit<ProofReport, 'holds'> = {
-      server: `PostgreSQL ${rows[0]?.version ?? ''}`,
+      server: `PostgreSQL ${rows[0]?.server_version ?? ''}`,
       seconds,
       races: races.result,
       crashes: {
