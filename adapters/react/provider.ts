@@ -1,5 +1,5 @@
 import { createContext, createElement, type ReactElement, type ReactNode, useContext, useEffect, useMemo } from 'react'
-import type { BalanceCheck, CreditBalance } from '../../src/credit-balance.js'
+import type { CreditBalance } from '../../src/credit-balance.js'
 import type { CheckoutResult, CreateCheckoutInput } from '../../src/checkouts.js'
 import type { CreditTransaction } from '../../src/credit-transaction.js'
 import type { CreditPackage } from '../../src/ports/package-store.js'
@@ -23,32 +23,34 @@ export type Package = Json<CreditPackage>
 export type Usage = Json<UsageStats>
 export type CheckoutInput = Omit<CreateCheckoutInput, 'userId'>
 
-export interface TransactionFilter {
-  creditType?: CreditTypeName | undefined
+export type TransactionFilter = TransactionFields<CreditTypeName>
+export type UsageInput = UsageFields<CreditTypeName>
+
+interface TransactionFields<Name extends string> {
+  creditType?: Name | undefined
   transactionType?: CreditTransaction['transactionType'] | undefined
   from?: WireMoment
   to?: WireMoment
   limit?: number | undefined
 }
 
-export interface UsageInput {
-  creditType?: CreditTypeName | undefined
+interface UsageFields<Name extends string> {
+  creditType?: Name | undefined
   startDate?: WireMoment
   endDate?: WireMoment
 }
 
 /** What the hooks call; `createCreditsClient` makes one. */
-// Methods and not functions, so that a client of narrower credit types is one, too.
-
+// Methods and not functions, of any text, and with inputs that may be missing: so a client is one whether it knows one credit
+// type or several, and whatever is registered.
 export interface HooksClient {
-  getBalance(input: { creditType?: string | undefined }): Promise<number>
+  getBalance(input?: { creditType?: string | undefined }): Promise<number>
   getBalances(): Promise<Record<string, Balance>>
-  checkBalance(input: { creditType?: string | undefined; required: number }): Promise<BalanceCheck>
   getPackages(input?: { creditType?: string | undefined }): Promise<Package[]>
   listTransactions(
-    input?: TransactionFilter & { cursor?: string | null | undefined },
+    input?: TransactionFields<string> & { cursor?: string | null | undefined },
   ): Promise<{ transactions: Transaction[]; nextCursor: string | null }>
-  getUsageStats(input: UsageInput): Promise<Usage>
+  getUsageStats(input?: UsageFields<string>): Promise<Usage>
   createCheckout(input: CheckoutInput): Promise<CheckoutResult>
 }
 
