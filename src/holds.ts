@@ -245,7 +245,7 @@ async function changeHold<T extends string>(
   const found = await findHold(session, store, input)
   const { holdId, metadata } = input
   const id = newRowId()
-  const changed = await commands.run<Hold | null>(
+  const outcome = await commands.run<{ by: unknown; hold: Hold | null }>(
     store,
     {
       id,
@@ -258,11 +258,13 @@ async function changeHold<T extends string>(
     ({ accounts: [state] }: State, now) => {
       const posting = commands.posting(state, now)
       const hold = change(posting, lockedHold(posting, holdId))
-      return { result: hold, main: null, accounts: [posting.finish()], keptResult: { holdId } }
+      return { result: { by: id, hold }, main: null, accounts: [posting.finish()], keptResult: { holdId, by: id } }
     },
-    () => null,
+    ({ keptResult }) => ({ by: keptResult?.by, hold: null }),
   )
-  return changed === null ? toCreditHold(await findHold(session, store, input), true) : toCreditHold(changed)
+  if (outcome.hold !== null) return toCreditHold(outcome.hold)
+  // A repeat is answered with the hold as it is now; under this call's own id it is this call's own write.
+  return toCreditHold(await findHold(session, store, input), outcome.by !== id)
 }
 
 /** @throws {HoldNotFoundError} No such hold, or not this user's. */

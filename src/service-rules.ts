@@ -2,7 +2,6 @@ import * as z from 'zod'
 import type { CreditServiceOptions } from './credit-service-options.js'
 import type { CreditTypes } from './credit-types.js'
 import { InvalidInputError } from './errors.js'
-import { parseInput } from './inputs.js'
 import type { AccountRules } from './ledger/account-state.js'
 import type { Threshold } from './ledger/alert.js'
 import { EVENT_KINDS, type EventKind } from './ledger/event.js'
@@ -50,7 +49,7 @@ export class ServiceRules<T extends string> {
         name,
         {
           limits: parseLimits(name, limits[name]),
-          alerts: parseInput(z.array(threshold), byType[name] ?? forAll),
+          alerts: parseOption(`lowBalance.${name}`, z.array(threshold), byType[name] ?? forAll),
           announce,
         },
       ]),
@@ -63,8 +62,16 @@ export class ServiceRules<T extends string> {
   }
 }
 
+/** An option by its schema; refusals name its place among the options. */
+function parseOption<S extends z.ZodType>(name: string, schema: S, given: unknown): z.output<S> {
+  const parsed = schema.safeParse(given)
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map(({ path, message }) => ({ path: [name, ...path].join('.'), message }))
+  throw new InvalidInputError(issues)
+}
+
 function parseLimits(creditType: string, given: unknown): readonly Limit[] {
-  const limits = parseInput(z.array(limit), given ?? [])
+  const limits = parseOption(`limits.${creditType}`, z.array(limit), given ?? [])
   const names = limits.map(limitName)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined)

@@ -248,6 +248,7 @@ describe('limits in the options', () => {
     'per fortnight': { calling: [{ max: 1, per: 'fortnight' }] },
     'of something that is not counted': { calling: [{ max: 1, per: 'day', of: 'tokens' }] },
     'with a field nobody knows': { calling: [{ max: 1, per: 'day', each: 1 }] },
+    'that are no list': { calling: { max: 1, per: 'day' } },
     'of an unknown credit type': { gold: [{ max: 1, per: 'day' }] },
     'that say the same twice': {
       calling: [
@@ -259,5 +260,7 @@ describe('limits in the options', () => {
   it.each(Object.keys(wrong))('%s are refused when the service is made', (name) => {
     const make = () => Reflect.construct(CreditService, [{ store: memoryStore(), limits: wrong[name] }]) as unknown
     expect(make).toThrow(InvalidInputError)
+    // Where it stands among the options, or which name is not known.
+    expect(make).toThrow(/limits\.calling|"gold"/)
   })
 })

@@ -24,9 +24,11 @@ const LEAVING_MS = 1_000
 
 async function dropDatabase(name: string): Promise<void> {
   await withServer(async (client) => {
-    for (const until = Date.now() + LEAVING_MS; Date.now() < until; await pause(5)) {
+    const until = Date.now() + LEAVING_MS
+    while (Date.now() < until) {
       const { rowCount } = await client.query('select from pg_stat_activity where datname = $1', [name])
       if (rowCount === 0) break
+      await pause(5)
     }
     await client.query(`drop database if exists ${name} with (force)`)
   })
