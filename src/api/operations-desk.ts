@@ -24,6 +24,9 @@ import { page, sentMoment, type Typed, wire, type WireMoment } from './wire.js'
 
 type Admin<T extends string> = { credits: CreditService<T>; actor: string }
 
+/** Why somebody does this by hand. Of what writes no transaction it is told to `onAdminCall`, which keeps it. */
+const reason = inputs.description.min(1)
+
 const range = z.object({ from: sentMoment, to: sentMoment })
 
 /** A run asks the provider day by day: more days than these outlast a request. */
@@ -83,7 +86,7 @@ export function bookkeeping<T extends string>() {
     rebuild: mutation({
       role: 'admin',
       summary: 'Restore an account from its ledger.',
-      input: wire<AccountInput<T>>(inputs.accountInput),
+      input: wire<AccountInput<T> & { reason: string }, AccountInput<T>>(inputs.accountInput.extend({ reason })),
       output: outputs.balanceFigures,
       call: ({ credits }: Admin<T>, input) => credits.rebuild(input),
     }),
@@ -126,8 +129,8 @@ export function tillAdministration<T extends string>() {
     releaseQuarantine: mutation({
       role: 'admin',
       summary: 'Decide about a payment in quarantine: grant what was sold, or dismiss it.',
-      input: wire<Omit<ReleaseQuarantineInput, 'actor'>, ReleaseQuarantineInput>(
-        releaseQuarantineInput.omit({ actor: true }),
+      input: wire<Omit<ReleaseQuarantineInput, 'actor'> & { reason: string }, ReleaseQuarantineInput>(
+        releaseQuarantineInput.omit({ actor: true }).extend({ reason }),
       ),
       output: selling.quarantineEntry,
       call: ({ credits, actor }: Admin<T>, input) => credits.marketplace.releaseQuarantine({ ...input, actor }),

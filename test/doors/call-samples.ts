@@ -137,11 +137,11 @@ async function samplesOf(credits: CreditService, stripe: FakeStripe): Promise<Sh
     fulfillCheckoutSession: { sessionId },
     listQuarantine: {},
     // There is none: an administrator learns so, and nobody else learns anything.
-    releaseQuarantine: { quarantineId: use.id, action: 'dismiss' },
+    releaseQuarantine: { quarantineId: use.id, action: 'dismiss', reason: 'Given back by hand' },
     reconcile: range,
     getMetrics: range,
     verify: {},
-    rebuild: { userId, creditType },
+    rebuild: { userId, creditType, reason: 'After a repair' },
     runDue: {},
     anonymizeUser: { userId: 'nobody-yet', confirm: 'nobody-yet' },
   }

@@ -1,4 +1,4 @@
-import type { Refused } from '../forms.js'
+import { type Refused, textAreaField } from '../forms.js'
 import type { Query, Visit } from '../frame.js'
 import { html, type HtmlValue, nothing, type SafeHtml } from '../html.js'
 import { buttonLink, callout, type Column, table as plainTable } from '../parts.js'
@@ -99,6 +99,17 @@ export function tabs(name: string, entries: readonly { href: string; text: strin
 /** Credits with a sign. */
 export function change(visit: Visit, amount: number): SafeHtml {
   return html`<span class="${amount > 0 ? 'plus' : ''}">${visit.show.signed(amount)}</span>`
+}
+
+/** Why it is done; goes to the host's audit log, as nothing of it stands in the ledger. */
+export function auditReason(visit: Visit, problem: Refused | null): SafeHtml {
+  return textAreaField({
+    name: 'reason',
+    label: 'Reason',
+    hint: 'For the record, with your name.',
+    value: visit.form.text('reason'),
+    ...{ required: true, maxlength: 2000, rows: 2, problem },
+  })
 }
 
 /** A table whose cells may hold several things: on narrow screens a cell is laid out as its head and one element. */

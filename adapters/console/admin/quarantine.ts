@@ -5,7 +5,7 @@ import { attempt, form, type Refused, textField } from '../forms.js'
 import { html, nothing, type SafeHtml } from '../html.js'
 import { badge, buttonLink, callout, card, empty, facts } from '../parts.js'
 import { words } from './account-selling.js'
-import { hidden, NOT_SELLING, onward, tabs, userLink } from './pieces.js'
+import { auditReason, hidden, NOT_SELLING, onward, tabs, userLink } from './pieces.js'
 
 const PATH = '/admin/quarantine'
 const PER_PAGE = 20
@@ -133,7 +133,10 @@ export const decideAction: Page = {
     const quarantineId = sent.text('entry')
     const action = actionOf(sent.text('action'))
     const tried = await attempt(() =>
-      visit.run('releaseQuarantine', { quarantineId, action, userId: sent.optionalText('userId') }),
+      visit.run('releaseQuarantine', {
+        ...{ quarantineId, action, userId: sent.optionalText('userId') },
+        reason: sent.text('reason'),
+      }),
     )
     if (tried.refused !== null) return decideForm(visit, quarantineId, action, tried.refused)
     return visit.redirect(PATH, { notice: 'decided' })
@@ -182,7 +185,8 @@ async function decideForm(visit: Visit, id: string, action: Action, problem: Ref
           action: `${PATH}/decide`,
           submit: isGrant ? 'Grant the credits' : 'Dismiss the payment',
           look: isGrant ? 'primary' : 'danger',
-          body: html`${hidden({ entry: entry.id, action })} ${asksWhose ? whose : nothing}`,
+          body: html`${hidden({ entry: entry.id, action })} ${asksWhose ? whose : nothing}
+          ${auditReason(visit, problem)}`,
           beside: buttonLink(visit.path(PATH), 'Cancel'),
         })}
       </div>`,

@@ -2,7 +2,7 @@ import type { Content, Page, ProcedureOutput, Visit } from '../frame.js'
 import { attempt, form, type Refused, textField } from '../forms.js'
 import { html, nothing, type SafeHtml } from '../html.js'
 import { buttonLink, callout, card, facts } from '../parts.js'
-import { hidden, table, userLink, userOf } from './pieces.js'
+import { auditReason, hidden, table, userLink, userOf } from './pieces.js'
 import { ruleWords } from './words.js'
 
 const PATH = '/admin/verify'
@@ -108,7 +108,7 @@ export const rebuildAction: Page = {
   role: 'admin',
   show: async (visit) => {
     const [userId, creditType] = [visit.form.text('user'), visit.form.text('type')]
-    const tried = await attempt(() => visit.run('rebuild', { userId, creditType }))
+    const tried = await attempt(() => visit.run('rebuild', { userId, creditType, reason: visit.form.text('reason') }))
     if (tried.refused !== null) return rebuildForm(visit, userId, creditType, tried.refused)
     return visit.redirect('/admin/users/account', { user: userId, notice: 'rebuilt' })
   },
@@ -141,7 +141,7 @@ async function rebuildForm(
           action: REBUILD,
           submit: 'Rebuild the account',
           look: 'danger',
-          body: hidden({ user: userId, type: creditType }),
+          body: html`${hidden({ user: userId, type: creditType })} ${auditReason(visit, problem)}`,
           beside: buttonLink(visit.path(PATH, { user: userId }), 'Cancel'),
         })}
       </div>`,
