@@ -146,7 +146,7 @@ export function openNodePostgres(connectionString: string, options: NodePostgres
         return false
       } catch (error) {
         if (error instanceof Error && /unsupported startup parameter/i.test(error.message)) return true
-        throw error
+        throw notConnected(error)
       } finally {
         await probe.end().catch(ignore)
       }
@@ -178,8 +178,14 @@ async function checkOut(pool: NodePostgresPool, timeoutMs: number): Promise<Node
     connecting.then((unused) => unused.release(), ignore)
     // The pool's own words for the same: all of its connections were in use.
     const isFull = error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')
-    throw isFull ? noConnection(timeoutMs, { cause: error }) : error
+    throw isFull ? noConnection(timeoutMs, { cause: error }) : notConnected(error)
   }
+}
+
+/** A connection that ended before it was made has sent nothing, whatever the same error means of one that was. */
+function notConnected(error: unknown): unknown {
+  if (!translateSqlError(error).mayHaveApplied) return error
+  return new UnavailableError('The database could not be connected to. Nothing was written', { cause: error })
 }
 
 function noConnection(timeoutMs: number, options?: { cause: unknown }): UnavailableError {
