@@ -92,8 +92,11 @@ describe('with the packages its users have', () => {
     folder = await installedFolder({
       '@electric-sql/pglite': '^0.5.0',
       '@trpc/server': '^11.4.0',
+      '@types/express': '^5.0.0',
       '@types/node': '^20.0.0',
+      '@types/react': '^19.0.0',
       'drizzle-orm': '^0.45.0',
+      hono: '^4.0.0',
       stripe: '^23.0.0',
       'typescript-5': 'npm:typescript@~5.9.0',
       'typescript-6': 'npm:typescript@~6.0.0',
