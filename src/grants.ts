@@ -8,6 +8,7 @@ import { type Grant, shareOfPrice } from './ledger/grant.js'
 import type { CommandRequest } from './ledger/request.js'
 import { voidGrant } from './ledger/void.js'
 import type { CreditStore } from './ports/store.js'
+import { readWritten } from './read-written.js'
 import type { Session } from './session.js'
 
 /** Credits added together, as callers see them. Credits; money in minor units. */
@@ -101,7 +102,7 @@ export async function endGrant<T extends string>(session: Session<T>, given: Voi
     },
     () => null,
   )
-  return toCreditGrant(await findGrant(session, store, input))
+  return toCreditGrant(await readWritten(() => findGrant(session, store, input)))
 }
 
 /** @throws {GrantNotFoundError} No such grant, or not this user's. */

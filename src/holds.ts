@@ -13,6 +13,7 @@ import type { CommandRequest } from './ledger/request.js'
 import { spentHold } from './ledger/spent.js'
 import type { JsonObject, Transaction } from './ledger/transaction.js'
 import type { CreditStore } from './ports/store.js'
+import { readWritten } from './read-written.js'
 import type { Session } from './session.js'
 
 /** How long a hold lives unless the caller says otherwise, in seconds. */
@@ -146,7 +147,8 @@ export async function createHold<T extends string>(
   )
   if (outcome.hold !== null) return toCreditHold(outcome.hold)
   // A repeat is answered with the hold as it is now; under this call's own id it is this call's own write.
-  return toCreditHold(await findHold(session, store, { holdId: outcome.holdId }), outcome.holdId !== id)
+  const { holdId } = outcome
+  return toCreditHold(await readWritten(() => findHold(session, store, { holdId })), holdId !== id)
 }
 
 function keptHoldId(kept: JsonObject | null): string {
@@ -264,7 +266,7 @@ async function changeHold<T extends string>(
   )
   if (outcome.hold !== null) return toCreditHold(outcome.hold)
   // A repeat is answered with the hold as it is now; under this call's own id it is this call's own write.
-  return toCreditHold(await findHold(session, store, input), outcome.by !== id)
+  return toCreditHold(await readWritten(() => findHold(session, store, input)), outcome.by !== id)
 }
 
 /** @throws {HoldNotFoundError} No such hold, or not this user's. */

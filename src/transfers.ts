@@ -10,6 +10,7 @@ import { deductCredits } from './ledger/deduct.js'
 import { type CommandRequest, requestBeyondColumns } from './ledger/request.js'
 import type { Transaction } from './ledger/transaction.js'
 import { transferCredits } from './ledger/transfer.js'
+import { readWritten } from './read-written.js'
 import type { Session } from './session.js'
 
 export type TransferCreditsInput<T extends string> = CreditTypeField<T> &
@@ -86,7 +87,9 @@ export async function transfer<T extends string>(
     ({ transaction }) => ({ sent: transaction, received: null }),
   )
   const { sent } = outcome
-  const received = outcome.received ?? (sent?.relatedId == null ? null : await store.findTransaction(sent.relatedId))
+  const receivedId = sent?.relatedId ?? null
+  const received =
+    outcome.received ?? (receivedId === null ? null : await readWritten(() => store.findTransaction(receivedId)))
   if (sent === null || received === null) throw new Error('transferCredits: the repeated transfer is not in the ledger')
   const replayed = outcome.received === null && sent.id !== id
   return { from: toCreditTransaction(sent, replayed), to: toCreditTransaction(received, replayed) }

@@ -100,7 +100,7 @@ export function spendStatement({ names, userIdType }: SqlTables, features: Spend
         a.topup_due, a.topup_threshold, a.alert_floor, ${when(alerts, 'a.last_credit, ')}moment.now,
         a.balance - a.held - a.scheduled as available,
         a.debt = 0 and (a.next_due_at is null or a.next_due_at > moment.now) as is_settled,
-        ${keys ? keyConditions(names, holds) : 'false as is_known, true as sees_keys'}
+        ${keys ? keyConditions(names, holds) : 'false as is_known, true as sees_keys'}${when(holds, `, ${headCondition(names)}`)}
       from moment cross join sent s
       left join locked a on a.user_id = s.user_id and a.credit_type = s.credit_type
     ), totals as (
@@ -109,7 +109,7 @@ export function spendStatement({ names, userIdType }: SqlTables, features: Spend
       select *, not is_known and coalesce(${soFar(
         'bool_and',
         // What is null can't be told, and is not to be passed over by the aggregate.
-        `coalesce(is_settled and sees_keys and total < head_remaining and total_used + total <= ${MAX_SAFE}
+        `coalesce(is_settled and sees_keys ${when(holds, 'and sees_head ')}and total < head_remaining and total_used + total <= ${MAX_SAFE}
           and not topup_due and (topup_threshold is null or available - total > topup_threshold)
           ${when(alerts, `and (alerts is null or (alert_floor = ${ARMED_BELOW} and available - total > alert_floor))`)}, false)`,
         'not is_known',
@@ -179,6 +179,12 @@ function keyConditions({ creditTransactions, creditCommands }: SqlTables['names'
     : 'a.key_version <= a.seen_version'
   return `s.idempotency_key is not null and (${used(creditTransactions)} or ${used(creditCommands)}) as is_known,
         s.idempotency_key is null or ${sees} as sees_keys`
+}
+
+/** A hold pins the head grant, which this statement must see: one that was made while it waited for the account, it can't. */
+function headCondition({ creditGrants }: SqlTables['names']): string {
+  return `s.hold_seconds is null or exists (select 1 from ${creditGrants} g
+          where g.user_id = s.user_id and g.id = a.head_grant_id offset 0) as sees_head`
 }
 
 /** Rows of holds, of what is kept under their keys, and what they pin of the head. */
