@@ -36,7 +36,15 @@ function liveMegabytes(): number {
   return process.memoryUsage().heapUsed / 2 ** 20
 }
 
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+function quantile(values: readonly number[], part: number): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? 0
+}
+
+/** Of the second quarter of a run, and of its last. */
+function earlyAndLate(values: readonly number[]): [early: number, late: number] {
+  const quarter = Math.floor(values.length / 4)
+  return [quantile(values.slice(quarter, 2 * quarter), 0.5), quantile(values.slice(-quarter), 0.5)]
+}
 
 describe('hours of mixed traffic', () => {
   it('leave the memory as it was, and the books in order', { timeout: (SECONDS + 120) * 1000 }, async () => {
@@ -53,6 +61,7 @@ describe('hours of mixed traffic', () => {
     const pack = { name: 'Pack', creditAmount: 500, price: 999, creditType: 'calling' } as const
     const { id: packageId } = await credits.marketplace.createPackage(pack)
     let calls = 0
+    let waits: number[] = []
     const refusals: Record<string, number> = {}
     const pick = (count: number) => Math.floor(Math.random() * count)
     const until = Date.now() + SECONDS * 1000
@@ -83,12 +92,14 @@ describe('hours of mixed traffic', () => {
     const caller = async () => {
       while (Date.now() < until) {
         calls += 1
+        const askedAt = performance.now()
         try {
           await operations[pick(operations.length)]?.(`u${pick(USERS)}`)
         } catch (error) {
           if (!isCreditError(error)) throw error
           refusals[error.code] = (refusals[error.code] ?? 0) + 1
         }
+        waits.push(performance.now() - askedAt)
       }
     }
     const sweeper = async () => {
@@ -108,19 +119,26 @@ describe('hours of mixed traffic', () => {
       }
     }
     const samples: number[] = []
+    // Of each stretch of time between two samples, how long half of the calls and all but a hundredth took.
+    const latencies: { half: number; most: number }[] = []
     const watcher = async () => {
       while (Date.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, (SECONDS * 1000) / 40))
         samples.push(liveMegabytes())
+        latencies.push({ half: quantile(waits, 0.5), most: quantile(waits, 0.99) })
+        waits = []
       }
     }
     await Promise.all([...Array.from({ length: CALLERS }, caller), sweeper(), buyer(), watcher()])
 
-    const quarter = Math.floor(samples.length / 4)
-    const early = median(samples.slice(quarter, 2 * quarter))
-    const late = median(samples.slice(-quarter))
+    const [early, late] = earlyAndLate(samples)
+    const halves = earlyAndLate(latencies.map(({ half }) => half))
+    const mosts = earlyAndLate(latencies.map(({ most }) => most))
+    const then = ([before, after]: [number, number], unit: string) =>
+      `${before.toFixed(1)} ${unit}, then ${after.toFixed(1)} ${unit}`
     console.log(
-      `soak: ${calls} calls, ${purchases} purchases in ${SECONDS} s; ${early.toFixed(1)} MB, then ${late.toFixed(1)} MB`,
+      `soak: ${calls} calls, ${purchases} purchases in ${SECONDS} s; live memory ${then([early, late], 'MB')}; ` +
+        `a call takes ${then(halves, 'ms')}; the slowest hundredth ${then(mosts, 'ms')}`,
       refusals,
     )
     expect(calls).toBeGreaterThan(SECONDS * 50)

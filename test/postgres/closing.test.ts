@@ -1,9 +1,16 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrate, postgresStore } from '../../adapters/postgres/index.js'
 import { CreditService } from '../../src/index.js'
 import type { BalanceCache } from '../../src/ports/cache.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+
+/** A thousand in `npm run test:long`. */
+const CYCLES = process.env['TEST_HISTORIES'] === undefined ? 40 : 1_000
 
 let database: TestDatabase
 
@@ -51,4 +58,30 @@ describe('closing a service', () => {
       expect(seen).toEqual([...Array<string>(5).fill('forgotten'), 'cache closed', 'store closed'])
     },
   )
+
+  it(
+    'again and again leaves no socket, timer or listener, and lets the process end by itself',
+    { timeout: 300_000 },
+    async () => {
+      const path = fileURLToPath(new URL('./cycles-process.ts', import.meta.url))
+      const args = ['--import', 'tsx', path, database.url, inject('redisUrl'), String(CYCLES)]
+      // Ends with an error if the process has to be killed.
+      const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 240_000 })
+      // What it has printed.
+      const { early, late } = JSON.parse(stdout) as Record<'early' | 'late', Record<string, number>>
+      expect(early).toHaveProperty('listeners')
+      expect(late).toEqual(early)
+      await expect.poll(connections).toBe(0)
+    },
+  )
 })
+
+async function connections(): Promise<number> {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  const { rowCount } = await client.query(
+    "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'",
+  )
+  await client.end()
+  return rowCount ?? -1
+}
