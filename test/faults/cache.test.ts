@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { redisCache } from '../../adapters/redis.js'
 import { startRedis, type TestRedis } from '../support/redis.js'
 import { cacheFaults, isLong, SEED } from './scene.js'
-import { seededRandom } from './seeded-random.js'
+import { seededRandom } from '../support/seeded-random.js'
 import { openStage, type Stage } from './stage.js'
 
 /*

@@ -23,7 +23,7 @@ import {
   SEED,
   totalsText,
 } from './scene.js'
-import { seededRandom } from './seeded-random.js'
+import { seededRandom } from '../support/seeded-random.js'
 
 /*
  * Everything at once: client processes on a network that fails, killed in the middle of their work, on a server that is

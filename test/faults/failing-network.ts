@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { type Conversation, followConversation, type Exchange } from './postgres-conversation.js'
-import { seededRandom, type SeededRandom } from './seeded-random.js'
+import { seededRandom, type SeededRandom } from '../support/seeded-random.js'
 
 /** What a network does to what goes through it. */
 export const NETWORK_FAULTS = {

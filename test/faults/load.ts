@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type CreditService, type CreditServiceOptions, isCreditError } from '../../src/index.js'
 import { acknowledgement, type Ask, callsOf, type CreditType, Journal, readJournal, type Told } from './journal.js'
-import { type SeededRandom, seededRandom } from './seeded-random.js'
+import { type SeededRandom, seededRandom } from '../support/seeded-random.js'
 
 export interface LoadOptions {
   credits: CreditService<CreditType>

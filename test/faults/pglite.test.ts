@@ -11,7 +11,7 @@ import { Clients } from './clients.js'
 import { callsOf } from './journal.js'
 import { Load, LOAD_OPTIONS } from './load.js'
 import { fund, isLong, newPeople, SEED, totalsText } from './scene.js'
-import { seededRandom } from './seeded-random.js'
+import { seededRandom } from '../support/seeded-random.js'
 
 const ROUNDS = isLong ? 40 : 4
 const AUDIT_EVERY = isLong ? 10 : 4

@@ -4,6 +4,7 @@ import type { Checkout, CheckoutRequest } from '../../src/ports/payments.js'
 import type { CreditStore } from '../../src/ports/store.js'
 import { type StoppedClock, stoppedClock } from '../conformance/credit-store/bench.js'
 import { PaperTill } from '../ledger/paper-till.js'
+import { seededRandom } from '../support/seeded-random.js'
 
 /** A till of any number of checkouts, each paid and refunded by its number. */
 class Shop extends PaperTill {
@@ -60,7 +61,7 @@ export class Scenario {
   constructor(store: CreditStore, seed: number, start: string) {
     this.clock = stoppedClock(start)
     this.credits = new CreditService({ store, clock: this.clock, payments: this.#shop, cache: null })
-    this.#random = randomNumbers(seed)
+    this.#random = seededRandom(seed).next
   }
 
   async play(steps: number, afterEach: () => Promise<unknown> = async () => null): Promise<void> {
@@ -159,16 +160,5 @@ export class Scenario {
     const value = values[Math.floor(this.#random() * values.length)]
     // Nothing to choose from yet: the call is refused like one with an unknown id.
     return value ?? (randomUUID() as V)
-  }
-}
-
-/** The same numbers from 0 to 1 for the same seed (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }

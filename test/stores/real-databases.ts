@@ -23,6 +23,14 @@ export const viaPool: OpenHostDatabase = (url) => {
   return { db: pool, end: () => pool.end() }
 }
 
+/** As a host has it that writes dates otherwise, far from UTC. */
+export const viaPoolAbroad: OpenHostDatabase = (url) => {
+  const options =
+    '-c TimeZone=Pacific/Kiritimati -c DateStyle=SQL,DMY -c IntervalStyle=sql_standard -c bytea_output=escape'
+  const pool = new pg.Pool({ connectionString: url, max: 8, options })
+  return { db: pool, end: () => pool.end() }
+}
+
 export const viaConnectionString: OpenHostDatabase = (url) => ({ db: url, end: async () => undefined })
 
 export const viaPostgresJs: OpenHostDatabase = (url) => {
