@@ -61,7 +61,8 @@ export class Scenario {
   constructor(store: CreditStore, seed: number, start: string) {
     this.clock = stoppedClock(start)
     this.credits = new CreditService({ store, clock: this.clock, payments: this.#shop, cache: null })
-    this.#random = seededRandom(seed).next
+    const random = seededRandom(seed)
+    this.#random = () => random.next()
   }
 
   async play(steps: number, afterEach: () => Promise<unknown> = async () => null): Promise<void> {
