@@ -4,6 +4,7 @@ import { pgliteStore } from '../../adapters/pglite.js'
 import { migrate, postgresStore } from '../../adapters/postgres/index.js'
 import { MIGRATIONS } from '../../adapters/postgres/migrations.js'
 import { TABLE_NAMES } from '../../adapters/postgres/sql-tables.js'
+import { testClock } from '../../adapters/testing/index.js'
 import { CreditService } from '../../src/index.js'
 import { createTestPGlite } from '../support/pglite.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
@@ -109,7 +110,10 @@ async function totals(): Promise<unknown> {
 
 /** All books are in order; and what the service does next finds keys, holds and packages where they were. */
 async function serveOn(): Promise<void> {
-  const credits = new CreditService({ store: postgresStore(database.url), cache: null })
+  // In the minute after they were kept: by now their hold has ended.
+  const [newest] = await run('select max(created_at) as kept from creditkit.credit_transactions', [])
+  const clock = testClock(newest?.['kept'] as Date)
+  const credits = new CreditService({ store: postgresStore(database.url), cache: null, clock })
   try {
     expect((await credits.verify()).violations).toEqual([])
     const repeat = { userId: 'eve', creditType: 'enrichment', amount: 90, description: 'Use' } as const
