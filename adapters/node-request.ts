@@ -23,6 +23,12 @@ export async function answerNodeRequest(
   handler: (request: Request) => Promise<Response>,
   bodyParsedFix: string,
 ): Promise<void> {
+  const refusal = refuseUnreadable(request)
+  if (refusal !== null) {
+    await sendResponse(refusal, response)
+    drain(request)
+    return
+  }
   const aborted = new AbortController()
   response.once('close', () => {
     if (!response.writableEnded) aborted.abort()
@@ -30,6 +36,20 @@ export async function answerNodeRequest(
   await sendResponse(await handler(toFetchRequest(request, aborted.signal, bodyParsedFix)), response)
   drain(request)
 }
+
+/**
+ * What no Fetch handler can be asked: TRACE, which Fetch knows no request for, and paths with `..`, `.` or a backslash. Those
+ * mean one place to a router that compares texts, and another to us, who read addresses as browsers do; who guards a
+ * path by a router must be able to trust it. Browsers and clients never send either.
+ */
+function refuseUnreadable(request: NodeRequest): Response | null {
+  const headers = { 'cache-control': 'no-store' }
+  if (request.method === 'TRACE') return new Response(null, { status: 501, headers })
+  const [path = ''] = (request.originalUrl ?? request.url ?? '').split(/[?#]/)
+  return AMBIGUOUS.test(path) ? new Response(null, { status: 400, headers }) : null
+}
+
+const AMBIGUOUS = /\\|(^|\/)(\.|%2e){1,2}(\/|$)/i
 
 /** A Fetch handler that may be told what the framework called the mount with: `createCreditsApi` and `createConsole` make such. */
 export type FetchHandler = (request: Request, native?: unknown) => Promise<Response>
@@ -55,12 +75,14 @@ function keepParsedBody(request: NodeRequest): void {
   // Parsers that found nothing for them leave an empty object, and the body unread.
   if (!request.readableEnded && !request.readableDidRead) return
   const isForm = (headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')
-  // A parsed form's values are texts, or lists of them.
-  request.rawBody = isForm ? formText(body as Record<string, string | string[]>) : JSON.stringify(body)
+  request.rawBody = isForm ? formText(body) : JSON.stringify(body)
 }
 
-function formText(fields: Record<string, string | string[]>): string {
-  const entries = Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => [name, one]))
+/** A parsed form's values are texts, or lists of them; no form of ours has what parsers make of `a[b]=c`. */
+function formText(fields: object): string {
+  const entries = Object.entries(fields).flatMap(([name, value]: [string, unknown]) =>
+    [value].flat().flatMap((one) => (typeof one === 'string' ? [[name, one]] : [])),
+  )
   return new URLSearchParams(entries).toString()
 }
 
@@ -109,18 +131,25 @@ function toHeaders(request: NodeRequest): Headers {
   return headers
 }
 
-/** The path as it was asked for, also below an Express mount point. The host is for display: never trust it. */
+/**
+ * The path as it was asked for, also below an Express mount point. The host is for display: never trust it. One that is
+ * more than a host, such as `name/path?`, would stand for another path, so it is left out.
+ */
 function toUrl(request: NodeRequest): string {
-  const path = request.originalUrl ?? request.url ?? '/'
+  const asked = request.originalUrl ?? request.url ?? '/'
   // Serverless wrappers make requests without a socket.
   const socket = request.socket as object | undefined
   const scheme = socket && 'encrypted' in socket ? 'https' : 'http'
-  const absolute = path.startsWith('/') ? `${scheme}://${request.headers.host ?? 'localhost'}${path}` : path
-  if (URL.canParse(absolute)) return absolute
-  return path.startsWith('/') && URL.canParse(`http://localhost${path}`)
-    ? `http://localhost${path}`
-    : 'http://localhost/'
+  const host = request.headers.host ?? ''
+  const origin =
+    HOST.test(host) && URL.canParse(`${scheme}://${host}`) ? `${scheme}://${host}` : `${scheme}://localhost`
+  if (asked.startsWith('/')) return URL.canParse(origin + asked) ? origin + asked : `${origin}/`
+  // Proxies are asked with a whole address. Of it, only where it leads within us.
+  const { pathname = '/', search = '' } = URL.canParse(asked) ? new URL(asked) : {}
+  return `${origin}${pathname.startsWith('/') ? pathname : '/'}${search}`
 }
+
+const HOST = /^([\w.~-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i
 
 /** The bytes as they arrived: kept by a parser, or still unread. */
 function rawBody(request: NodeRequest, bodyParsedFix: string): ReadableStream<Uint8Array> {
@@ -129,10 +158,10 @@ function rawBody(request: NodeRequest, bodyParsedFix: string): ReadableStream<Ui
     if (kept instanceof Uint8Array) return oneChunk(kept)
   }
   if (request.readableDidRead || request.readableEnded) return failing(new WebhookBodyParsedError(bodyParsedFix))
-  return unreadBody(request)
+  return unreadBody(request, bodyParsedFix)
 }
 
-function unreadBody(request: NodeRequest): ReadableStream<Uint8Array> {
+function unreadBody(request: NodeRequest, bodyParsedFix: string): ReadableStream<Uint8Array> {
   const { readableEncoding } = request
   // Ending the iteration early must not close the socket: the answer still has to go out.
   const chunks: AsyncIterator<unknown, unknown> = request.iterator({ destroyOnReturn: false })
@@ -147,7 +176,8 @@ function unreadBody(request: NodeRequest): ReadableStream<Uint8Array> {
         // A host may have called `setEncoding`: going back the same way restores the bytes, or the signature fails.
         const chunk = next.value
         const bytes = typeof chunk === 'string' ? Buffer.from(chunk, readableEncoding ?? 'utf8') : chunk
-        if (!(bytes instanceof Uint8Array)) throw new TypeError('creditkit: the request stream is not one of bytes')
+        // Something that sits on the stream makes objects of it.
+        if (!(bytes instanceof Uint8Array)) throw new WebhookBodyParsedError(bodyParsedFix)
         controller.enqueue(bytes)
       },
       async cancel() {

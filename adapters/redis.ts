@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { checkCacheOptions } from '../src/cache-options.js'
 import type { BalanceCache } from '../src/ports/cache.js'
 import { Circuit } from './redis/circuit.js'
 import { redisCommands, type RedisClient } from './redis/client.js'
@@ -27,8 +28,11 @@ const resendMs = 1000
  * Never rejects. A Redis that is down, frozen, full, flushed or filled with something else costs a miss, and after the
  * first `timeoutMs` next to no time. A write it missed is sent again when it is back; until then its key is a miss in
  * this process, and other processes may see the old balance until it ends, at most `ttlSeconds` after it was written.
+ *
+ * @throws {InvalidInputError} An option that can't be meant.
  */
 export function redisCache(client: RedisClient, options: RedisCacheOptions = {}): BalanceCache {
+  checkCacheOptions(options)
   const { ttlSeconds = 60, timeoutMs = 250, keyPrefix = '' } = options
   const fullTtlMs = Math.round(ttlSeconds * 1000)
   const redis = redisCommands(client)

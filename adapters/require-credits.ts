@@ -138,7 +138,7 @@ async function priceCall<T extends string, R>(
   }
   const { creditType } = options
   const amount = typeof options.amount === 'function' ? await options.amount(request) : options.amount
-  const description = details.description ?? `${call.method} ${call.path}`
+  const description = details.description ?? `${call.method} ${call.path}`.slice(0, MAX_DESCRIPTION_LENGTH)
   return { input: { ...common, amount, creditType, description }, amount, creditType }
 }
 
@@ -152,6 +152,7 @@ async function scopedKey({ method, path, idempotencyKey }: Call): Promise<string
 }
 
 const MAX_KEY_LENGTH = 255
+const MAX_DESCRIPTION_LENGTH = 2000
 
 /** `withHold` wants to see its work end; here the work is the answer, whose end is told by `finish`. */
 function holdCredits<T extends string>(
@@ -218,5 +219,5 @@ function paymentRequired(
 
 /** Headers carry ASCII, and the link ends at `>`. */
 function asciiUrl(url: string): string {
-  return url.replace(/[^\x21-\x7e]|[<>"]/gu, encodeURIComponent)
+  return url.toWellFormed().replace(/[^\x21-\x7e]|[<>"]/gu, encodeURIComponent)
 }

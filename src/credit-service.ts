@@ -60,7 +60,7 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
   getBalance(userId: UserId, ...[creditType]: LastCreditType<T>): Promise<number>
   getBalance(userId: UserId, creditType: CreditTypePosition<T>, past: { at: Date }): Promise<number>
   async getBalance(userId: UserId, creditType?: T, past?: { at: Date }): Promise<number> {
-    if (past !== undefined) return getBalanceAt(this.#session, { userId, creditType, at: past.at })
+    if (past !== undefined) return getBalanceAt(this.#session, { userId, creditType, past })
     const input = inputs.parseInput(inputs.accountInput, { userId, creditType })
     this.#session.types.resolve(input.creditType)
     const { store, balances } = await this.#open()
@@ -348,6 +348,7 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
    * @throws {InvalidInputError} The store has no transactions (`memoryStore`).
    */
   async transaction<R>(work: (inside: { tx: unknown; credits: CreditService<T> }) => Promise<R>): Promise<R> {
+    inputs.parseInput(inputs.callback('work'), { work })
     const { store, events } = await this.#open()
     const result = await store.transaction((tx) => {
       const session = this.#session.within(tx)

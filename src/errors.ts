@@ -105,14 +105,18 @@ export interface InputIssue {
   message: string
 }
 
+/** A message names so many of them; `issues` holds all. */
+const MAX_TOLD = 20
+
 /** The input was refused before the database was asked. */
 export class InvalidInputError extends CreditError {
   static readonly code = 'INVALID_INPUT'
   readonly issues: readonly InputIssue[]
 
   constructor(issues: readonly InputIssue[], options?: { cause?: unknown }) {
-    const text = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')
-    super('INVALID_INPUT', `Invalid input: ${text}`, options)
+    const told = issues.slice(0, MAX_TOLD).map(({ path, message }) => (path ? `${path}: ${message}` : message))
+    const more = issues.length > MAX_TOLD ? `; and ${issues.length - MAX_TOLD} more` : ''
+    super('INVALID_INPUT', `Invalid input: ${told.join('; ')}${more}`, options)
     this.name = 'InvalidInputError'
     this.issues = issues
   }

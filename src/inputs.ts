@@ -81,8 +81,15 @@ export const everyWrite = {
   tx: z.unknown().optional(),
 }
 
+/** A name of something the host configured. Which there are is looked up; no refusal repeats more than this. */
+export const configuredName = z.string().max(255)
+
 /** Left out when only one credit type is configured. */
-export const creditType = z.string().optional()
+export const creditType = configuredName.optional()
+
+/** A function that is handed in, by the name of its argument. */
+export const callback = (name: string) =>
+  z.object({ [name]: z.custom((value) => typeof value === 'function', 'must be a function') })
 
 /** The id of one of our rows; in another case or form it names nothing. */
 export const rowId = z.string().transform((id) => id.toLowerCase())

@@ -47,7 +47,7 @@ const operationOption = z.strictObject({
   ),
   round: z.enum(['up', 'down', 'nearest']).default('up'),
   version: z
-    .union([z.string().min(1).max(100), z.number()])
+    .union([inputs.identifier.max(100), z.number()])
     .default('1')
     .transform(String),
   description: inputs.description.optional(),
@@ -112,7 +112,7 @@ export interface QuoteInput {
 
 const params = inputs.optional(inputs.metadata).transform((value): JsonObject => value ?? {})
 
-export const quoteInput = z.object({ userId: inputs.userId.optional(), operation: z.string(), params })
+export const quoteInput = z.object({ userId: inputs.userId.optional(), operation: inputs.configuredName, params })
 
 export interface Quote<T extends string = string> {
   operation: string
@@ -150,7 +150,7 @@ export type SpendInput = WriteOptions &
 
 export const spendInput = z.object({
   userId: inputs.userId,
-  operation: z.string(),
+  operation: inputs.configuredName,
   params,
   description: inputs.description.optional(),
   referenceId: inputs.optional(inputs.identifier),

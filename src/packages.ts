@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Commands } from './commands.js'
 import type { CreditTypeField, CreditTypes } from './credit-types.js'
 import { InvalidInputError, PackageNotFoundError, PaymentsNotConfiguredError } from './errors.js'
-import { amount, description, identifier, metadata, parseInput } from './inputs.js'
+import { amount, configuredName, description, identifier, metadata, parseInput } from './inputs.js'
 import type { CreditPackage, PackageDraft } from './ports/package-store.js'
 import type { PaymentProvider } from './ports/payments.js'
 import type { CreditStore } from './ports/store.js'
@@ -25,7 +25,7 @@ const fields = {
   creditAmount: amount,
   price: z.number().int().min(1).max(MAX_PRICE_MINOR),
   currency,
-  creditType: z.string(),
+  creditType: configuredName,
   isActive: z.boolean(),
   sortOrder: z.number().int().min(-2_147_483_648).max(2_147_483_647),
   metadata: metadata.nullable(),
@@ -39,7 +39,7 @@ export const createPackageInput = z.object({
   key: fields.key.default(null),
   description: fields.description.default(null),
   currency: fields.currency.default('usd'),
-  creditType: z.string().optional(),
+  creditType: configuredName.optional(),
   isActive: fields.isActive.default(true),
   sortOrder: fields.sortOrder.default(0),
   metadata: fields.metadata.default(null),
@@ -52,7 +52,7 @@ export const upsertPackageInput = createPackageInput.extend({ key: identifier })
 export const updatePackageInput = z.object({ id: packageId, ...z.object(fields).omit({ key: true }).partial().shape })
 
 export const listPackagesInput = z.object({
-  creditType: z.string().optional(),
+  creditType: configuredName.optional(),
   includeInactive: z.boolean().default(false),
 })
 

@@ -10,6 +10,7 @@ import { type Rhythm, RHYTHMS } from './ledger/period.js'
 import { assignPlan, type PlanAssignment, type PlanGrant, runningPeriodEnd, type Schedule } from './ledger/schedule.js'
 import { UPGRADE_POLICIES, type UpgradePolicy } from './ledger/subscription.js'
 import type { JsonValue } from './ledger/transaction.js'
+import type { CreditStore } from './ports/store.js'
 import type { Session } from './session.js'
 
 /** Credits that come again and again. */
@@ -168,7 +169,7 @@ export interface StartPlanInput extends PlanInput {
   anchor?: Date | null | undefined
 }
 
-const planInput = z.object({ userId: inputs.userId, plan: z.string(), ...inputs.everyWrite })
+const planInput = z.object({ userId: inputs.userId, plan: inputs.configuredName, ...inputs.everyWrite })
 const startPlanInput = planInput.extend({ anchor: inputs.optional(inputs.moment) })
 const endPlanInput = planInput.omit({ plan: true })
 
@@ -195,16 +196,25 @@ export async function endPlan<T extends string>(
 ): Promise<UserPlan<T> | null> {
   const input = inputs.parseInput(endPlanInput, given)
   await setPlan(session, input, { operation: 'endPlan', to: null, anchorAt: null })
-  return getPlan(session, input)
+  return planOf(session, await session.store(input.tx), await session.userId(input))
 }
 
 /** The user's plan: the active one, else the one that ended last; null: they never had one. */
 export async function getPlan<T extends string>(
   session: Session<T>,
-  given: { userId: UserId; tx?: unknown },
+  given: { userId: UserId },
 ): Promise<UserPlan<T> | null> {
-  const store = await session.store(given.tx)
-  const schedules = await store.listSchedules(await session.userId(given))
+  const { userId } = inputs.parseInput(z.object({ userId: inputs.userId }), given)
+  return planOf(session, (await session.open()).store, await session.userId({ userId }))
+}
+
+/** The same on a store that may be within the host's transaction. */
+async function planOf<T extends string>(
+  session: Session<T>,
+  store: CreditStore,
+  userId: string,
+): Promise<UserPlan<T> | null> {
+  const schedules = await store.listSchedules(userId)
   const own = schedules.filter(({ subscriptionId }) => subscriptionId === null)
   const last = [...own].sort(compareCurrency).at(-1)
   return last === undefined ? null : toUserPlan(own, last, session.now() ?? new Date())
@@ -280,7 +290,7 @@ async function setPlan<T extends string>(
     },
     () => null,
   )
-  return (await getPlan(session, input)) ?? { plan: assignment.plan, status: 'ended', grants: [] }
+  return (await planOf(session, store, userId)) ?? { plan: assignment.plan, status: 'ended', grants: [] }
 }
 
 function assertAllowed({ operation, to }: PlanChange, active: string | null): void {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { isCreditError } from './errors.js'
 import { fulfillCheckout } from './fulfillments.js'
-import { parseInput } from './inputs.js'
+import { moment, parseInput } from './inputs.js'
 import { missingLines, settleInvoice } from './invoices.js'
 import type { Purchase } from './ledger/purchase.js'
 import { processPaymentEvent } from './payments.js'
@@ -12,7 +12,7 @@ import type { Till } from './till.js'
 import { settleTopupPayment } from './topups.js'
 
 export interface ReconcileInput {
-  /** What the provider made in this time, half-open; also what it made before, if it may have been paid only now. */
+  /** What the provider made in this time, half-open, at most ten years; also what it made before, if it may have been paid only now. */
   from: Date
   to: Date
   /** Repair what the provider's word decides. Default false: only say what is wrong. */
@@ -71,14 +71,20 @@ export interface ReconcileReport {
   isClean: boolean
 }
 
+/** Every day of it is asked about. */
+const MAX_RANGE_MS = 3_660 * 86_400_000
+
 const reconcileInput = z
   .object({
-    from: z.date(),
-    to: z.date(),
+    from: moment,
+    to: moment,
     apply: z.boolean().default(false),
     onProgress: z.custom<(progress: ReconcileProgress) => void>((value) => typeof value === 'function').optional(),
   })
   .refine(({ from, to }) => from < to, { path: ['to'], message: 'must be after from' })
+  .refine(({ from, to }) => to.getTime() - from.getTime() <= MAX_RANGE_MS, {
+    ...{ path: ['to'], message: 'must be at most ten years after from' },
+  })
 
 const DAY_MS = 86_400_000
 

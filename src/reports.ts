@@ -52,20 +52,21 @@ export async function getMetrics<T extends string>(
   }
 }
 
-export const balanceAtInput = inputs.accountInput.extend({ at: inputs.moment })
+export const balanceAtInput = inputs.accountInput.extend({ past: z.object({ at: inputs.moment }) })
 
 /** Credits that were available at a past moment, from the ledger alone. */
 export async function getBalanceAt<T extends string>(
   session: Session<T>,
-  given: { userId: UserId; creditType: string | undefined; at: Date },
+  given: { userId: UserId; creditType: string | undefined; past: { at: Date } },
 ): Promise<number> {
   const input = inputs.parseInput(balanceAtInput, given)
+  const { at } = input.past
   const { store, account } = await session.account(input)
-  if (input.at > (session.now() ?? new Date()))
-    throw new InvalidInputError([{ path: 'at', message: 'must not be in the future' }])
+  if (at > (session.now() ?? new Date()))
+    throw new InvalidInputError([{ path: 'past.at', message: 'must not be in the future' }])
   let balance = 0
   await store.scanAccounts({ ...account, holds: 'every' }, (history) => {
-    balance = balanceAt(history, input.at)
+    balance = balanceAt(history, at)
   })
   return balance
 }

@@ -36,20 +36,21 @@ export class ServiceRules<T extends string> {
   /** @throws {InvalidInputError} An option that can't be, or names an unknown credit type. */
   constructor(options: CreditServiceOptions<T>, types: CreditTypes<T>) {
     const { lowBalance, on = {} } = options
-    const limits: { [name: string]: unknown } = { ...options.limits }
+    // Maps: a credit type may have the name of something every object has.
+    const limits = new Map<string, unknown>(Object.entries(options.limits ?? {}))
     const announce = announced(on, options.payments !== undefined)
-    for (const name of Object.keys(limits)) types.resolve(name)
+    for (const name of limits.keys()) types.resolve(name)
     const isForAll = Array.isArray(lowBalance)
     const forAll: unknown = isForAll ? lowBalance : []
-    const byType: { [name: string]: unknown } = isForAll ? {} : Object.fromEntries(Object.entries(lowBalance ?? {}))
-    for (const name of Object.keys(byType)) types.resolve(name)
+    const byType = new Map<string, unknown>(isForAll ? [] : Object.entries(lowBalance ?? {}))
+    for (const name of byType.keys()) types.resolve(name)
     this.#fallback = { limits: [], alerts: [], announce }
     this.#rules = new Map(
       types.names.map((name) => [
         name,
         {
-          limits: parseLimits(name, limits[name]),
-          alerts: parseOption(`lowBalance.${name}`, z.array(threshold), byType[name] ?? forAll),
+          limits: parseLimits(name, limits.get(name)),
+          alerts: parseOption(`lowBalance.${name}`, z.array(threshold), byType.get(name) ?? forAll),
           announce,
         },
       ]),

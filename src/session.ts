@@ -1,4 +1,5 @@
 import { Balances } from './balances.js'
+import { checkOptions } from './checked-options.js'
 import { type AccountCall, Commands } from './commands.js'
 import type { CreditServiceOptions } from './credit-service-options.js'
 import { CreditTypes, DEFAULT_CREDIT_TYPES } from './credit-types.js'
@@ -39,6 +40,7 @@ export class Session<T extends string> {
   #opened: Promise<Opened> | null = null
 
   constructor(options: CreditServiceOptions<T>, bound: { outer: Session<T>; tx: unknown } | null = null) {
+    if (bound === null) checkOptions(options)
     this.options = options
     this.logger = options.logger ?? consoleLogger
     // Without a list the type parameter is the guide's own three.

@@ -36,7 +36,7 @@ export interface SubscribeInput extends CheckoutPages {
 
 export const subscribeInput = z.object({
   userId: inputs.userId,
-  plan: z.string(),
+  plan: inputs.configuredName,
   stripePriceId: inputs.identifier.optional(),
   quantity: quantityInput,
   trialDays: z.number().int().min(1).max(730).optional(),

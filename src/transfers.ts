@@ -107,6 +107,8 @@ export const deductManyInput = z
   .min(1)
   .max(MAX_ITEMS)
 
+const deductManyOptions = z.object({ tx: z.unknown().optional() })
+
 /**
  * Several deductions, all or none, over any accounts and users. Each may have a key of its own: one that happened before
  * counts as done.
@@ -114,8 +116,11 @@ export const deductManyInput = z
 export async function deductMany<T extends string>(
   session: Session<T>,
   given: readonly Omit<DeductCreditsInput<T>, 'tx'>[],
-  { tx }: DeductManyOptions = {},
+  options: DeductManyOptions = {},
 ): Promise<CreditTransaction<T>[]> {
+  const { tx } = inputs.parseInput(deductManyOptions, options)
+  // Before each of them is looked at.
+  inputs.parseInput(z.array(z.unknown()).max(MAX_ITEMS), given)
   const items = inputs.parseInput(deductManyInput, given)
   const { commands } = await session.open()
   const store = await session.store(tx)

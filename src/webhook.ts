@@ -7,6 +7,7 @@ import {
 } from './errors.js'
 import type { Logger } from './ports/logger.js'
 import type { PaymentProvider, VerifiedEvent } from './ports/payments.js'
+import { BODY_TIMEOUT_MS, type BodyLimits, readBytes, type Unread } from './request-body.js'
 
 /** What the framework mounts need of a service: one Fetch handler. `CreditService` is one. */
 export interface WebhookReceiver {
@@ -21,6 +22,8 @@ export interface WebhookDependencies {
   logger: Logger
   /** Longest accepted body in bytes. Default: 2 MiB; provider events are far smaller. */
   maxBytes?: number
+  /** So long the body may take to arrive, in milliseconds. Default 10 000. */
+  bodyTimeoutMs?: number
 }
 
 const MAX_BYTES = 2 * 1024 * 1024
@@ -29,20 +32,20 @@ const MAX_BYTES = 2 * 1024 * 1024
  * One delivery of the payment provider: limit the body, check its signature over the raw bytes, act, answer.
  *
  * Never rejects. 2xx is answered only after `process` resolved; everything else makes the provider deliver again, so a
- * repeat must be safe: 400 not from the provider, 405 not POST, 413 too long, 415 encoded, 500 misconfigured or a bug,
- * 503 a dependency is down. Error codes map to statuses through `ERROR_CODES`. The source of the rules is
+ * repeat must be safe: 400 not from the provider, 405 not POST, 408 too slow, 413 too long, 415 encoded, 500 misconfigured or
+ * a bug, 503 a dependency is down. Error codes map to statuses through `ERROR_CODES`. The source of the rules is
  * https://docs.stripe.com/webhooks. Bodies and signatures are never logged.
  */
 export async function handleWebhookRequest(request: Request, dependencies: WebhookDependencies): Promise<Response> {
-  const { provider, logger, maxBytes = MAX_BYTES } = dependencies
-  const refusal = refuseByHeaders(request, maxBytes)
+  const { provider, logger, maxBytes = MAX_BYTES, bodyTimeoutMs: timeoutMs = BODY_TIMEOUT_MS } = dependencies
+  const refusal = refuseByHeaders(request)
   if (refusal) return refusal
 
   let event: VerifiedEvent | undefined
   try {
     if (provider === null) throw new PaymentsNotConfiguredError()
-    const body = await readBody(request, maxBytes)
-    if (body === null) return tooLarge(maxBytes)
+    const body = await readBody(request, { maxBytes, timeoutMs })
+    if (typeof body === 'string') return unreadBody(body, { maxBytes, timeoutMs })
     event = await provider.verifyWebhook(body, request.headers.get(provider.signatureHeader))
     await dependencies.process(event)
   } catch (error) {
@@ -52,7 +55,7 @@ export async function handleWebhookRequest(request: Request, dependencies: Webho
   return answer(200, { received: true })
 }
 
-function refuseByHeaders(request: Request, maxBytes: number): Response | null {
+function refuseByHeaders(request: Request): Response | null {
   if (request.method !== 'POST') {
     return answer(405, { error: 'METHOD_NOT_ALLOWED', message: 'Webhooks are sent with POST' }, { allow: 'POST' })
   }
@@ -60,46 +63,20 @@ function refuseByHeaders(request: Request, maxBytes: number): Response | null {
   if (encoding !== '' && encoding !== 'identity') {
     return answer(415, { error: 'UNSUPPORTED_ENCODING', message: 'Webhook bodies must not be compressed' })
   }
-  // Only a hint, it may be missing or wrong: `readBody` counts.
-  return Number(request.headers.get('content-length')) > maxBytes ? tooLarge(maxBytes) : null
+  return null
 }
 
-/** The raw bytes, or null as soon as there are more than `maxBytes`: the rest is never held in memory. */
-async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | null> {
+async function readBody(request: Request, limits: BodyLimits): Promise<Uint8Array | Unread> {
   if (request.bodyUsed || request.body?.locked) {
     throw new WebhookBodyParsedError('Pass the request before anything reads its body, or pass request.clone().')
   }
-  const chunks: Uint8Array[] = []
-  let length = 0
-  const reader = request.body?.getReader()
-  while (reader) {
-    const { done, value } = await reader.read().catch(asBodyError)
-    if (done) break
-    length += value.byteLength
-    if (length > maxBytes) {
-      // The answer is 413 whether or not the sender takes notice.
-      reader.cancel().catch(() => undefined)
-      return null
-    }
-    chunks.push(value)
-  }
-  return concatenate(chunks, length)
+  return readBytes(request, limits).catch(asBodyError)
 }
 
 /** A mount reports a parsed body through the stream; anything else means that the connection broke. */
 function asBodyError(error: unknown): never {
   if (isCreditError(error)) throw error
   throw new UnavailableError('The webhook body could not be read to its end', { cause: error })
-}
-
-function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return bytes
 }
 
 function failure(error: unknown, event: VerifiedEvent | undefined, logger: Logger): Response {
@@ -116,8 +93,10 @@ function failure(error: unknown, event: VerifiedEvent | undefined, logger: Logge
   return answer(httpStatus, { error: code, message })
 }
 
-function tooLarge(maxBytes: number): Response {
-  return answer(413, { error: 'BODY_TOO_LARGE', message: `Webhook bodies are limited to ${maxBytes} bytes` })
+function unreadBody(why: Unread, { maxBytes, timeoutMs }: BodyLimits): Response {
+  return why === 'too large'
+    ? answer(413, { error: 'BODY_TOO_LARGE', message: `Webhook bodies are limited to ${maxBytes} bytes` })
+    : answer(408, { error: 'BODY_TOO_SLOW', message: `Webhook bodies must arrive within ${timeoutMs} ms` })
 }
 
 function answer(status: number, body: object, headers: Record<string, string> = {}): Response {

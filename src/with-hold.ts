@@ -55,6 +55,9 @@ type Cost = Pick<PricedCall<string>, 'amount'> & { use: OperationUse | null }
 /** How often a call that was released may be repeated under one key. */
 const MAX_REPEATS = 20
 
+/** What is not for the hold itself. */
+const withHoldInput = z.object({ repeats: z.enum(['resume', 'afterFailure']).optional() })
+
 const operationHoldInput = spendInput.extend({ expiresInSeconds: holdSeconds.default(DEFAULT_HOLD_SECONDS) })
 
 /**
@@ -66,8 +69,9 @@ export async function withHold<T extends string, R>(
   input: WithHoldInput<T>,
   work: (held: HeldWork<T>) => R | Promise<R>,
 ): Promise<WithHoldResult<T, R>> {
-  const { hold, price } =
-    input.repeats === 'afterFailure' ? await beginAnew(session, input) : await begin(session, input)
+  const { repeats } = inputs.parseInput(withHoldInput, input)
+  inputs.parseInput(inputs.callback('work'), { work })
+  const { hold, price } = repeats === 'afterFailure' ? await beginAnew(session, input) : await begin(session, input)
   // A repeat of a call that has ended: its work was done.
   if (hold.status !== 'open') throw new HoldNotOpenError(hold.status)
   let cost: Cost = { amount: hold.amount, use: null }

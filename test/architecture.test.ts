@@ -140,8 +140,8 @@ describe('the rooms and arrows', () => {
     expect(breaches(isBackend, allowed)).toEqual([])
   })
 
-  it('backends know of src only ports, errors, the ledger and the registry', () => {
-    const allowed = under('src/ports', 'src/errors.ts', 'src/ledger', 'src/registry.ts')
+  it('backends know of src only ports, errors, the ledger, the registry and what options of a cache can be', () => {
+    const allowed = under('src/ports', 'src/errors.ts', 'src/ledger', 'src/registry.ts', 'src/cache-options.ts')
     expect(breaches(isBackend, ({ to }) => !under('src')(to) || allowed(to))).toEqual([])
   })
 

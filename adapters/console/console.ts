@@ -90,7 +90,7 @@ class Desk {
   /** A form from one of our pages, shown to this user. */
   async #sentForm(request: Request, caller: Caller): Promise<URLSearchParams> {
     refuseCrossOrigin(request, this.#settings.allowedOrigins)
-    const sent = await readForm(request)
+    const sent = await readForm(request, this.#settings.bodyLimits)
     if (await this.#tokens.isValid(sent.get('token') ?? '', String(caller.userId), new Date())) return sent
     throw new DoorRefusal(403, 'FORM_TOO_OLD', 'This form is too old. Go back, reload the page and send it again')
   }

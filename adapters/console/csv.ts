@@ -37,7 +37,12 @@ export function csvDownload(name: string, head: readonly string[], pages: AsyncI
   return new Response(body, {
     headers: {
       'content-type': 'text/csv; charset=utf-8; header=present',
-      'content-disposition': `attachment; filename="${name}.csv"`,
+      'content-disposition': `attachment; filename="${fileName(name)}.csv"`,
     },
   })
+}
+
+/** Nothing that ends the quotes or the header, or leads to another folder. */
+function fileName(name: string): string {
+  return name.replaceAll(/[^\w-]+/g, '_') || 'download'
 }

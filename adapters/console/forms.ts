@@ -1,5 +1,6 @@
-import { DoorRefusal } from '../../src/api/requests.js'
+import { DoorRefusal, readBody } from '../../src/api/requests.js'
 import { type CreditError, ERROR_CODES, InvalidInputError, isCreditError } from '../../src/errors.js'
+import type { BodyLimits } from '../../src/request-body.js'
 import type { Form, Visit } from './frame.js'
 import { html, type HtmlValue, nothing, type SafeHtml } from './html.js'
 
@@ -219,26 +220,10 @@ export function toForm(sent: URLSearchParams): Form {
   }
 }
 
-/** Largest form: descriptions and metadata are at most 16 kB, each byte of them three when it is percent-encoded. */
-const MAX_FORM_BYTES = 65_536
-
 /** The fields a browser sent, read no further than a form of ours can be long. */
-export async function readForm(request: Request): Promise<URLSearchParams> {
+export async function readForm(request: Request, limits: BodyLimits): Promise<URLSearchParams> {
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
     throw new DoorRefusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Only forms can be sent here')
-  const reader = request.body?.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  let bytes = 0
-  for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-    // A Fetch body's chunks are bytes; the DOM's types leave that open.
-    const chunk = part.value as Uint8Array
-    bytes += chunk.byteLength
-    if (bytes > MAX_FORM_BYTES) {
-      await reader?.cancel()
-      throw new DoorRefusal(413, 'CONTENT_TOO_LARGE', `Send at most ${MAX_FORM_BYTES} bytes`)
-    }
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return new URLSearchParams(text + decoder.decode())
+  const bytes = await readBody(request, limits)
+  return new URLSearchParams(new TextDecoder().decode(bytes))
 }

@@ -2,6 +2,7 @@ import type { MaybeCaller } from '../../src/api/procedure.js'
 import type { AdminCall } from '../../src/api/rest.js'
 import type { CreditService } from '../../src/credit-service.js'
 import { consoleLogger } from '../../src/ports/logger.js'
+import { type BodyLimits, checkedBodyLimits } from '../../src/request-body.js'
 import { type Formats, formats } from './formats.js'
 import { webUrl } from './html.js'
 import { stylesheet, type Stylesheet } from './stylesheet.js'
@@ -33,6 +34,8 @@ export interface ConsoleOptions<T extends string = string> {
   secret?: string | undefined
   /** Other origins whose pages may send forms here. Default: none. */
   allowedOrigins?: readonly string[] | undefined
+  /** So long a form may take to arrive, in milliseconds; then the answer is 408. Default 10 000. */
+  bodyTimeoutMs?: number | undefined
   /** What credit types are called on the pages. Default: their names with a capital. */
   creditTypeNames?: Readonly<Record<string, string>> | undefined
   /** `#rrggbb`, for buttons, links and charts; made lighter or darker where it could not be read. Default `#4f46e5`. */
@@ -55,12 +58,16 @@ export interface Settings {
   show: Formats
   secret: string | Uint8Array<ArrayBuffer>
   allowedOrigins: ReadonlySet<string>
+  bodyLimits: BodyLimits
   stylesheet: Stylesheet
   onAdminCall: (call: AdminCall) => void
   onError: (error: unknown, call: { path: string; requestId: string }) => void
 }
 
 const MIN_SECRET_LENGTH = 16
+
+/** Largest form: descriptions and metadata are at most 16 kB, each byte of them three when it is percent-encoded. */
+const MAX_FORM_BYTES = 65_536
 
 /** @throws {Error} An option that can't be meant. */
 export function toSettings<T extends string>(options: ConsoleOptions<T>): Settings {
@@ -79,6 +86,10 @@ export function toSettings<T extends string>(options: ConsoleOptions<T>): Settin
     show: formats(locale, timeZone, creditTypeNames),
     secret: secret ?? crypto.getRandomValues(new Uint8Array(32)),
     allowedOrigins: new Set(options.allowedOrigins ?? []),
+    bodyLimits: checkedBodyLimits('createConsole', {
+      maxBodyBytes: MAX_FORM_BYTES,
+      bodyTimeoutMs: options.bodyTimeoutMs,
+    }),
     stylesheet: stylesheet(accentColor),
     onAdminCall: options.onAdminCall ?? (() => undefined),
     onError: options.onError ?? logError,
@@ -98,10 +109,14 @@ function checkedBasePath(path: string): string {
 /** A path of the host's, or an `http(s)` URL. What browsers read as another host's address is no path. */
 function checkedUrl(name: string, url: string | undefined): string | null {
   if (url === undefined) return null
-  const isPath = url.startsWith('/') && !/^\/[/\\]/.test(url)
-  if (!isPath && webUrl(url) === null) throw wrong(name, 'a path or an http(s) URL', url)
-  return url
+  const isPath = url.startsWith('/') && URL.canParse(url, ANY_ORIGIN) && new URL(url, ANY_ORIGIN).origin === ANY_ORIGIN
+  const checked = isPath ? new URL(url, ANY_ORIGIN).href.slice(ANY_ORIGIN.length) : webUrl(url)
+  if (checked === null) throw wrong(name, 'a path or an http(s) URL', url)
+  // As browsers write it: headers carry nothing but ASCII.
+  return checked
 }
+
+const ANY_ORIGIN = 'https://any.example'
 
 function wrong(name: string, expected: string, given: string): Error {
   return new Error(`createConsole: ${name} must be ${expected}, not ${JSON.stringify(given)}`)

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { checkCacheOptions } from '../../src/cache-options.js'
 import type { BalanceCache } from '../../src/ports/cache.js'
 
 export interface MemoryCacheOptions {
@@ -21,8 +22,11 @@ interface Entry {
 /**
  * Balances remembered in this process, for one process: two processes with a cache each would disagree for up to
  * `ttlSeconds`, so give several processes a `redisCache`. Never waits, never rejects, starts no timer.
+ *
+ * @throws {InvalidInputError} An option that can't be meant.
  */
 export function memoryCache(options: MemoryCacheOptions = {}): BalanceCache {
+  checkCacheOptions(options)
   const { ttlSeconds = 60, maxEntries = 10_000 } = options
   const ttl = ttlSeconds * 1000
   // With a resolution of 0 the cache reads the clock each time instead of keeping a timer.

@@ -115,6 +115,15 @@ const CALLERS: { [R in Role]: (authenticate: Authenticate) => Promise<Callers[R]
   },
 }
 
+/**
+ * May this caller ask at all? Procedures find out by themselves; a door that has a body to read asks before.
+ *
+ * @throws {UnauthorizedError} @throws {ForbiddenError}
+ */
+export async function admit(role: Role, authenticate: Authenticate): Promise<void> {
+  await CALLERS[role](authenticate)
+}
+
 async function signedIn(authenticate: Authenticate): Promise<Caller> {
   if (authenticate === undefined) throw new UnauthorizedError('Authentication is not configured: pass `authenticate`')
   const caller = await callerOf(authenticate)

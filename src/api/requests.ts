@@ -1,4 +1,5 @@
-import { InvalidInputError } from '../errors.js'
+import { InvalidInputError, isCreditError } from '../errors.js'
+import { type BodyLimits, readBytes } from '../request-body.js'
 import { ROUTES, type ProcedureName } from './routes.js'
 
 /** A refusal of the door itself, before any procedure was asked. */
@@ -83,9 +84,9 @@ function decoded(segment: string, path: string): string {
   }
 }
 
-/** The JSON object a request carries; none at all is an empty one. At most `maxBytes`, read no further. */
-export async function readJsonBody(request: Request, maxBytes: number): Promise<Record<string, unknown>> {
-  const text = await readText(request, maxBytes)
+/** The JSON object a request carries; none at all is an empty one. Read no further and no longer than `limits` say. */
+export async function readJsonBody(request: Request, limits: BodyLimits): Promise<Record<string, unknown>> {
+  const text = decodedText(await readBody(request, limits))
   if (text.trim() === '') return {}
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
     throw new DoorRefusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send application/json')
@@ -103,28 +104,29 @@ function parsed(text: string): unknown {
   }
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
-  const tooLarge = new DoorRefusal(413, 'CONTENT_TOO_LARGE', `Send at most ${maxBytes} bytes`)
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge
-  const reader = request.body?.getReader()
-  if (reader === undefined) return ''
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  let text = ''
-  let bytes = 0
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    bytes += part.value.byteLength
-    if (bytes > maxBytes) {
-      await reader.cancel()
-      throw tooLarge
-    }
-    text += decodedChunk(decoder, part.value)
-  }
-  return text + decodedChunk(decoder)
+/**
+ * The bytes of a request's body.
+ *
+ * @throws {DoorRefusal} It is too large, did not arrive in time, or its sender went away.
+ */
+export async function readBody(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+  const read = await readBytes(request, limits).catch(asBodyError)
+  if (read === 'too large') throw new DoorRefusal(413, 'CONTENT_TOO_LARGE', `Send at most ${limits.maxBytes} bytes`)
+  if (read === 'too slow')
+    throw new DoorRefusal(408, 'REQUEST_TIMEOUT', `The body did not arrive within ${limits.timeoutMs} ms`)
+  return read
 }
 
-function decodedChunk(decoder: TextDecoder, chunk?: Uint8Array): string {
+/** A mount reports what it can't read as one of our errors; anything else means that the connection broke. */
+function asBodyError(error: unknown): never {
+  if (isCreditError(error)) throw error
+  // Nobody is left to read it, and the host has nothing to repair.
+  throw new DoorRefusal(400, 'BODY_INCOMPLETE', 'The body broke off')
+}
+
+function decodedText(bytes: Uint8Array): string {
   try {
-    return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true })
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw new InvalidInputError([{ path: '', message: 'must be UTF-8' }])
   }

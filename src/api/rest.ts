@@ -5,7 +5,8 @@ import { refuseCrossOrigin } from './cross-origin.js'
 import { fromTexts, inputSchema, type JsonSchema } from './json-schemas.js'
 import { openapiDocument, type OpenApiDocument } from './openapi.js'
 import { INTERNAL_PROBLEM, type Problem, problem, problemResponse, toResponse } from './problem.js'
-import type { Caller, MaybeCaller } from './procedure.js'
+import { type BodyLimits, checkedBodyLimits } from '../request-body.js'
+import { admit, type Caller, type MaybeCaller } from './procedure.js'
 import { type Procedures, procedureTable } from './procedures.js'
 import { DoorRefusal, matchRoute, readJsonBody, requestIdOf } from './requests.js'
 import { type ProcedureName, WEBHOOK_PATH } from './routes.js'
@@ -25,6 +26,8 @@ export interface CreditsApiOptions {
   rateLimit?: ((call: RateLimitedCall) => MaybeSeconds | Promise<MaybeSeconds>) | undefined
   /** Largest request body. Default 65 536: metadata is at most 16 kB. */
   maxBodyBytes?: number | undefined
+  /** So long a request's body may take to arrive, in milliseconds; then the answer is 408. Default 10 000. */
+  bodyTimeoutMs?: number | undefined
   /** Told of every call of an administrator's that changes something, after it succeeded: for an audit log. */
   onAdminCall?: ((call: AdminCall) => void) | undefined
   /** Told of errors that are not creditkit's, of which callers learn nothing. Default: to the console. */
@@ -63,7 +66,7 @@ const DEFAULT_MAX_BODY_BYTES = 65_536
  * Every procedure over HTTP: JSON in and out, refusals as `application/problem+json` (RFC 9457), `Idempotency-Key`,
  * `x-request-id`, cursors. Mount it in your framework by `apiHandler`, or call it with Fetch requests.
  *
- * @throws {Error} A `basePath` that is no path.
+ * @throws {Error} A `basePath` that is no path, or a limit that is none.
  */
 export function createCreditsApi<T extends string>(
   credits: CreditService<T>,
@@ -95,6 +98,7 @@ class Door<T extends string> {
   readonly #table = procedureTable<T>()
   #openapi: OpenApiDocument | null = null
   readonly #allowedOrigins: ReadonlySet<string>
+  readonly #bodyLimits: BodyLimits
   /** Input schemas, made when a procedure is first called. */
   readonly #schemas = new Map<ProcedureName, JsonSchema>()
 
@@ -103,6 +107,8 @@ class Door<T extends string> {
     this.#options = options
     this.#basePath = basePath
     this.#allowedOrigins = new Set(options.allowedOrigins ?? [])
+    const { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, bodyTimeoutMs } = options
+    this.#bodyLimits = checkedBodyLimits('createCreditsApi', { maxBodyBytes, bodyTimeoutMs })
   }
 
   get openapi(): OpenApiDocument {
@@ -142,9 +148,11 @@ class Door<T extends string> {
     const procedure = this.#table[name]
     const authenticate = this.#authenticate(request, native)
     await this.#limit(request, name, procedure.role === 'public' ? null : await authenticate?.())
+    // Nobody makes us read who may not ask.
+    await admit(procedure.role, authenticate)
     const texts = isRead ? [...searchParams, ...Object.entries(fields)] : Object.entries(fields)
     const sent = {
-      ...(isRead ? {} : await readJsonBody(request, this.#options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES)),
+      ...(isRead ? {} : await readJsonBody(request, this.#bodyLimits)),
       ...fromTexts(this.#schema(name), texts),
     }
     const input = isKeyed ? withKey(sent, request.headers.get('idempotency-key')) : sent

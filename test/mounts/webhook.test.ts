@@ -23,7 +23,12 @@ const EVENT: VerifiedEvent = {
 /** Handles one request with a till that only checks webhooks; `verify` and `process` may throw. */
 async function handle(
   request: Request,
-  steps: { verify?: (body: string) => void; process?: () => Promise<void>; maxBytes?: number } = {},
+  steps: {
+    verify?: (body: string) => void
+    process?: () => Promise<void>
+    maxBytes?: number
+    bodyTimeoutMs?: number
+  } = {},
 ) {
   const lines: string[] = []
   const provider = {
@@ -38,6 +43,7 @@ async function handle(
     logger: recordingLogger(lines),
     process: steps.process ?? (() => Promise.resolve()),
     ...(steps.maxBytes === undefined ? {} : { maxBytes: steps.maxBytes }),
+    ...(steps.bodyTimeoutMs === undefined ? {} : { bodyTimeoutMs: steps.bodyTimeoutMs }),
   })
   return { response, status: response.status, log: lines.join('\n') }
 }
@@ -106,6 +112,22 @@ describe('handleWebhookRequest', () => {
     expect(await handle(request, { maxBytes: 10_000 })).toMatchObject({ status: 413 })
     expect(pulled).toBeLessThan(15)
     expect(cancelled).toBe(true)
+  })
+
+  it('answers 408 when the body does not come, and lets go of it', async () => {
+    let cancelled = false
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new Uint8Array(1)),
+      cancel: () => {
+        cancelled = true
+      },
+    })
+    // `duplex` is not in the DOM's types.
+    const request = new Request('http://localhost/', { method: 'POST', body, duplex: 'half' } as RequestInit)
+    const { response, log } = await handle(request, { bodyTimeoutMs: 20 })
+    expect(response.status).toBe(408)
+    expect(await response.json()).toMatchObject({ error: 'BODY_TOO_SLOW' })
+    expect([cancelled, log]).toEqual([true, ''])
   })
 
   it('answers 503 when the connection breaks within the body', async () => {

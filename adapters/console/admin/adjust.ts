@@ -42,7 +42,8 @@ export const adjustLook: Page = {
     if (tried.refused !== null) return adjustForm(visit, userId, tried.refused)
     if (visit.form.text('description') === '')
       return adjustForm(visit, userId, wrongField('description', 'say why: it stays in the ledger'))
-    const balance = tried.value[visit.form.text('creditType')]
+    const creditType = visit.form.text('creditType')
+    const balance = Object.hasOwn(tried.value, creditType) ? tried.value[creditType] : undefined
     if (balance === undefined) return adjustForm(visit, userId, wrongField('creditType', 'is none of the credit types'))
     const tooMuch = amountOf(visit) < 0 && balance.balance + amountOf(visit) < 0
     const message = `only ${visit.show.count(Math.max(0, balance.balance))} credits can be taken`
