@@ -52,15 +52,22 @@ afterAll(async () => {
   await database.drop()
 })
 
-const openStore = (tables: AnyCreditTables) => async (): Promise<CreditStore> =>
-  postgresStore(drizzle({ client: pool }), { tables })
+const openStore =
+  (tables: AnyCreditTables, isClientKnown = true) =>
+  async (): Promise<CreditStore> => {
+    const db = drizzle({ client: pool })
+    // Of another driver than those we know: every statement goes through Drizzle.
+    if (!isClientKnown) Object.defineProperty(db, '$client', { value: undefined })
+    return postgresStore(db, { tables })
+  }
 
 async function newId(statement: string): Promise<string> {
   const { rows } = await pool.query<{ id: string }>(statement)
   return String(rows[0]?.id)
 }
 
-testCreditStore("postgresStore on the host's tables, integer user ids", openStore(integerTables), {
+const ofAnyDrizzle = openStore(integerTables, false)
+testCreditStore("postgresStore on any Drizzle and the host's tables, integer user ids", ofAnyDrizzle, {
   newUser: () => newId(`insert into users (name) values ('Ann') returning id`),
 })
 testCreditStore("postgresStore on the host's tables, prefixed, uuid user ids", openStore(uuidTables), {
