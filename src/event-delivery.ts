@@ -72,7 +72,12 @@ export class EventDelivery {
       // They stay in the outbox, and the next write or runDue tells them.
       this.#tools.logger.warn({ error }, 'events could not be delivered now')
     })
-    this.#tools.waitUntil?.(work)
+    try {
+      this.#tools.waitUntil?.(work)
+    } catch (error) {
+      // What was asked for is written; Next's `after`, for one, throws outside of a request.
+      this.#tools.logger.warn({ error }, 'waitUntil failed; events are told all the same, while the process lives')
+    }
   }
 
   /** Tell everything that waits; begin nothing new after `deadline`. Calls at the same time share one run. */

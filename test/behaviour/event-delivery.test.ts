@@ -106,6 +106,17 @@ onEveryStore('the delivery of events', (open) => {
     expect(isOver).toBe(true)
   })
 
+  it('goes on when waitUntil throws, and the write has happened', async () => {
+    const { userId, ...stage } = open()
+    const waitUntil = (): never => {
+      throw new Error('`after` was called outside a request scope')
+    }
+    const listener = listen(stage, ['added'], { waitUntil })
+    expect(await listener.credits.addCredits({ ...call, userId, amount: 1 })).toMatchObject({ amount: 1 })
+    await vi.waitUntil(() => listener.of(userId).length === 1)
+    expect(listener.warnings).toEqual(['waitUntil failed; events are told all the same, while the process lives'])
+  })
+
   it('is waited for when the service is closed', async () => {
     const { userId, store, ...stage } = open()
     const { opened, open: finish } = gate()
