@@ -50,12 +50,13 @@ describe('200 holds, each captured, released and timed out at one instant', () =
     for (const userId of users) await credits.addCredits({ ...CALL, userId, amount: 250 })
     // Half of them time out while the race is on.
     const timeoutAt = Date.now() + 6000
-    const holds: string[] = []
-    for (const index of callers(200, (number) => number)) {
+    const hold = async (index: number): Promise<string> => {
       const expiresInSeconds = index % 2 === 0 ? 600 : Math.max(1, Math.round((timeoutAt - Date.now()) / 1000))
       const userId = users[index % 8] ?? ''
-      holds.push((await credits.holdCredits({ ...CALL, userId, amount: 10, expiresInSeconds })).id)
+      return (await credits.holdCredits({ ...CALL, userId, amount: 10, expiresInSeconds })).id
     }
+    // At once: a busy machine has to be done before they time out.
+    const holds = await Promise.all(callers(200, hold))
     const calls = holds.flatMap((holdId, index): RaceCall[] => {
       const both: RaceCall[] = [
         { operation: 'capture', input: { holdId } },
@@ -172,13 +173,15 @@ describe('20 callers of runDue', () => {
   it('expire every grant once, end every hold once, and grant every period once', async () => {
     const users = callers(40, () => `due-${randomUUID()}`)
     const dueAt = Date.now() + 6000
-    for (const userId of users) {
+    const setUp = async (userId: string): Promise<void> => {
       await credits.addCredits({ ...CALL, userId, amount: 7, expiresAt: new Date(dueAt) })
       await credits.addCredits({ ...CALL, userId, amount: 20 })
       const expiresInSeconds = Math.max(1, Math.round((dueAt - Date.now()) / 1000))
       await credits.holdCredits({ ...CALL, userId, amount: 10, expiresInSeconds })
       await credits.startPlan({ userId, plan: 'daily', anchor: new Date(dueAt) })
     }
+    // At once: a busy machine has to be done before it is due.
+    await Promise.all(users.map(setUp))
     await passed(dueAt + 1500)
     const calls = callers(20, (): RaceCall => ({ operation: 'runDue', input: {} }))
     // One caller takes up to four accounts at a time: so several have come to the first of them before any is done.
