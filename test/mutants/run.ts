@@ -101,7 +101,12 @@ async function runTests(
   // A machine that is slow for a moment catches no bug.
   const patient = ['--testTimeout=120000', '--hookTimeout=120000']
   const args = ['vitest', 'run', '--config', '.config/vitest.config.ts', '--reporter=json', `--outputFile=${output}`]
-  const child = spawn('npx', [...args, ...patient, ...options, ...paths], { cwd: folder, env, detached: true, stdio: 'ignore' })
+  const child = spawn('npx', [...args, ...patient, ...options, ...paths], {
+    cwd: folder,
+    env,
+    detached: true,
+    stdio: 'ignore',
+  })
   children.add(child)
   const timer = setTimeout(() => child.pid !== undefined && endGroup(child.pid), paths.length * TIMEOUT_MS)
   await once(child, 'exit')
