@@ -264,6 +264,18 @@ describe('the queue of deductions and holds', () => {
     expect([...general.keys()]).toEqual(['ann 2'])
   })
 
+  it('puts those that the row could not tell before those that came meanwhile', async () => {
+    const { ask, next, general } = open()
+    for (const id of ['ann 1', 'ann 2', 'ann 3']) void ask(id)
+    await quiet()
+    const first = next()
+    void ask('ann 4')
+    await quiet()
+    await first.answer('undecided')
+    await general.get('ann 1')?.done()
+    expect(next().ids).toEqual(['ann 2', 'ann 3', 'ann 4'])
+  })
+
   it('lets a call that fails in general fail alone', async () => {
     const { ask, next, told, general } = open()
     for (const id of ['ann 1', 'ann 2']) void ask(id)

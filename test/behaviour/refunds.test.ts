@@ -229,6 +229,13 @@ onEveryStore('refunds', (open) => {
       await expectSound(credits, userId)
     })
 
+    it('of one credit more than is left is refused, and nothing comes back', async () => {
+      const { credits, userId, use } = await captured()
+      const refused = credits.refundCredits({ transactionId: use.id, amount: 76 })
+      await expect(refused).rejects.toThrow('Only 75 credits of this transaction are left to refund')
+      expect(await credits.getBalance(userId, 'calling')).toBe(25)
+    })
+
     it('D11 in parts: ten of 10 at once on 75, capped by the original', async () => {
       const { credits, userId, use } = await captured()
       const part = { transactionId: use.id, amount: 10 }

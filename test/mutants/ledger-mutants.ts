@@ -26,7 +26,7 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     find: 'Number(isPaid(a)) - Number(isPaid(b))',
     replace: 'Number(isPaid(b)) - Number(isPaid(a))',
     breaks: 'Promotional credits are used before paid ones.',
-    tests: ['test/behaviour/grants.test.ts'],
+    tests: [MEMORY],
   },
   {
     name: 'a capture may take one credit too many',
@@ -98,11 +98,7 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     find: 'if (purchase.livemode !== payment.livemode) return',
     replace: 'if (purchase.livemode && payment.livemode && purchase.sessionId === null) return',
     breaks: 'Test money buys no live credits.',
-    tests: [
-      'test/payments/quarantine.test.ts',
-      'test/behaviour/payment-events.test.ts',
-      'test/ledger/late-settlement.test.ts',
-    ],
+    tests: ['test/ledger/fulfillment.test.ts'],
   },
   {
     name: 'a key may be used for another amount',

@@ -50,7 +50,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     find: 'Math.min(staleAfterMs ?? Infinity, cache.ttlSeconds * 1000)',
     replace: 'cache.ttlSeconds * 1000',
     breaks: 'A cached balance ends when time alone changes it.',
-    tests: ['test/behaviour/balances.test.ts'],
+    tests: ['test/behaviour/cached-balances.test.ts'],
   },
   {
     name: 'the cache is not told of writes',
@@ -58,7 +58,7 @@ export const SERVICE_MUTANTS: readonly Mutant[] = [
     find: 'cache.invalidate(balanceCacheKey(account), account.version)',
     replace: 'cache.invalidate(`${balanceCacheKey(account)}:`, account.version)',
     breaks: 'Nobody reads a balance older than their own last write.',
-    tests: ['test/behaviour/balances.test.ts'],
+    tests: ['test/behaviour/cached-balances.test.ts'],
   },
   {
     name: 'requests of other sites are let in',

@@ -14,10 +14,15 @@ class ForgetfulPool extends Pool {
     this.#armed = { text, times }
   }
 
+  /** The server is gone with the answer that it does not give. */
+  isDyingWith = false
+  isDown = false
+
   override connect(): Promise<PoolClient>
   override connect(callback: (error: Error | undefined, client: PoolClient | undefined, done: () => void) => void): void
   override connect(callback?: unknown): Promise<PoolClient> | undefined {
     if (callback !== undefined) throw new Error('ForgetfulPool: only promises')
+    if (this.isDown) return Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))
     return super.connect().then((client) => this.#forgetful(client))
   }
 
@@ -30,6 +35,7 @@ class ForgetfulPool extends Pool {
       if (armed === null || armed.times === 0 || !text.startsWith(armed.text)) return result
       armed.times -= 1
       this.lost += 1
+      if (this.isDyingWith) this.isDown = true
       throw new Error('Connection terminated unexpectedly')
     }
     return Object.assign(client, { query: replaced })
@@ -63,6 +69,22 @@ describe('a write whose answer is lost', () => {
     expect(use).toMatchObject({ amount: -10, balanceAfter: 90, replayed: false })
     expect(await credits.getBalance('ann', 'calling')).toBe(90)
     expect(await credits.getTransactionHistory('ann')).toHaveLength(2)
+  })
+
+  it('is called unknown when nobody is left to ask, and found by its key when there is', async () => {
+    const gift = {
+      userId: 'bob',
+      amount: 7,
+      creditType: 'calling',
+      description: 'Gift',
+      idempotencyKey: 'g-1',
+    } as const
+    pool.loseAnswersTo('commit', 1)
+    pool.isDyingWith = true
+    await expect(credits.addCredits(gift)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    pool.isDyingWith = pool.isDown = false
+    expect(await credits.addCredits(gift)).toMatchObject({ amount: 7, replayed: true })
+    expect(await credits.getBalance('bob', 'calling')).toBe(7)
   })
 
   it('is called unknown when a package was written without a key', async () => {
