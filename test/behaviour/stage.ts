@@ -26,9 +26,10 @@ export interface Stage {
 /** Opens a stage; every test opens one of its own. */
 export type OpenStage = () => Stage
 
+/** PGlite has the contract of the stores with `npm test`, and these with `npm run test:long`: its statements are Postgres's. */
 const STORES: Record<string, () => Promise<CreditStore>> = {
   memory: async () => memoryStore(),
-  PGlite: openTestPgliteStore,
+  ...(process.env.TEST_HISTORIES === undefined ? {} : { PGlite: openTestPgliteStore }),
   Postgres: () => openStoreOn(viaPool),
 }
 
@@ -52,8 +53,8 @@ async function openOnce(kind: string): Promise<CreditStore> {
 }
 
 /**
- * The same tests on memory, PGlite and a real Postgres (eight connections). The accounts of other tests are on it, too:
- * what looks at all of them (`runDue`, metrics) must be asked about one's own.
+ * The same tests on memory and a real Postgres (eight connections), and on PGlite where there is time. The accounts of
+ * other tests are on it, too: what looks at all of them (`runDue`, metrics) must be asked about one's own.
  */
 export function onEveryStore(name: string, test: (open: OpenStage) => void): void {
   // Of the file that calls this: modules are loaded once per worker, so that what they say by themselves counts for one file.
