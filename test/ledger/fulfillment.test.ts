@@ -20,7 +20,16 @@ const PAID: PaymentState = {
 }
 
 function outcomeOf(payment: Partial<PaymentState>, purchase: Partial<Purchase> = {}) {
-  const state = { grants: [], holds: [], schedules: [], limitCounts: [], topup: null, usable: 0, nextDueAt: null }
+  const state = {
+    grants: [],
+    holds: [],
+    schedules: [],
+    limitCounts: [],
+    topup: null,
+    usable: 0,
+    nextDueAt: null,
+    history: null,
+  }
   const account = emptyAccount({ userId: 'ann', creditType: 'calling' }, NOW)
   const posting = new Posting({ ...state, account }, NOW, newRowId)
   const details = { referenceId: null, referenceType: null, metadata: null, idempotencyKey: null }
