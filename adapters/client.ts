@@ -21,8 +21,11 @@ export interface CreditsClientOptions {
   retries?: number | undefined
 }
 
+/** What concerns one call of a client, as its methods' second argument. */
 export interface CallOptions {
+  /** Ends the call and its further tries with the code `ABORTED`; a write may have happened all the same. */
   signal?: AbortSignal | undefined
+  /** Sent with this call, in place of the client's own of the same name. */
   headers?: HeaderFields | undefined
 }
 

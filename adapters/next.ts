@@ -36,8 +36,12 @@ export interface DueRunner {
   runDue(input?: { deadlineMs?: number | undefined }): Promise<DueReport>
 }
 
+/** What `cronHandler` takes. Requests without the secret are answered 401. */
 export interface CronOptions {
-  /** What the caller sends as `Authorization: Bearer …`; Vercel's cron sends its `CRON_SECRET`. */
+  /**
+   * What the caller sends as `Authorization: Bearer …`; Vercel's cron sends its `CRON_SECRET`. Empty or undefined:
+   * `cronHandler` throws.
+   */
   secret: string | undefined
   /** Begin nothing new after so long, in milliseconds. Default 50 000; keep it below the platform's own limit. */
   deadlineMs?: number | undefined

@@ -9,6 +9,10 @@ import type { SqlDatabase } from './postgres/sql-database.js'
 import { ownTables } from './postgres/sql-tables.js'
 import { sqlStore } from './postgres/store.js'
 
+/**
+ * Where `pgliteStore` keeps its data: in memory, in a directory, or in a `client` of yours, which goes before
+ * `dataDir`.
+ */
 export interface PgliteStoreOptions {
   /** Where the database's files are. Default: in memory, gone with the process. */
   dataDir?: string | undefined

@@ -8,10 +8,17 @@ import { UnsentVersions } from './redis/unsent.js'
 
 export type { RedisClient } from './redis/client.js'
 
+/**
+ * How long `redisCache` remembers and waits, and under which keys. All processes that share balances must use one
+ * `keyPrefix`, or they miss each other's invalidations.
+ */
 export interface RedisCacheOptions {
-  /** How long a balance, or the memory that it was invalidated, is kept at most. Default 60. */
+  /**
+   * How long a balance, or the memory that it was invalidated, is kept at most, in seconds. Default 60, at most 31
+   * days.
+   */
   ttlSeconds?: number | undefined
-  /** How long one call may wait for Redis, in milliseconds. Default 250. */
+  /** How long one call may wait for Redis, in milliseconds. Default 250, at most a minute. */
   timeoutMs?: number | undefined
   /** Put before every key. Default empty, so keys are `user_credits:{userId}:{creditType}`. */
   keyPrefix?: string | undefined

@@ -5,6 +5,10 @@ import { auditAccount, type Violation } from './ledger/audit.js'
 import { rebuildAccount } from './ledger/rebuild.js'
 import type { CreditStore } from './ports/store.js'
 
+/**
+ * What `verify` found. Without `violations` every account agrees with its ledger; one with some can be put right by
+ * `rebuild`, where its ledger itself is whole.
+ */
 export interface VerifyReport {
   /** Accounts looked at. */
   accounts: number

@@ -70,7 +70,7 @@ export class Balances {
     try {
       return await work(this.#cache)
     } catch (error) {
-      this.#logger.debug({ error }, 'the balance cache failed; going on without it')
+      this.#logger.debug({ err: error }, 'the balance cache failed; going on without it')
       return otherwise
     }
   }

@@ -48,6 +48,7 @@ const serviceOptions = z.object({
   clock: withMethods('now').optional(),
   batching: z.boolean().optional(),
   logger: withMethods('debug', 'info', 'warn', 'error').optional(),
+  telemetry: withMethods('call', 'moved', 'refused').optional(),
 })
 
 function isTable(value: unknown): boolean {

@@ -21,16 +21,25 @@ import { findOurPurchase, type Till } from './till.js'
 
 /** Where a buyer goes to pay, and comes back to. */
 export interface CheckoutPages {
-  /** Where to send the buyer back, on an allowed origin. Default: the provider's own. */
+  /**
+   * Where to send the buyer back, on an allowed origin; `{CHECKOUT_SESSION_ID}` in it becomes the session's id.
+   * Default: the provider's own.
+   */
   successUrl?: string | undefined
+  /** The same for buyers who give up. Embedded checkouts have none. */
   cancelUrl?: string | undefined
   /** `page` (default): the provider's own; `embedded`: within yours, by `clientSecret` and `publishableKey`. */
   ui?: 'page' | 'embedded' | undefined
 }
 
+/**
+ * What `createCheckout` takes. Price and credits are the package's when the checkout is made: nothing of them comes
+ * from the caller.
+ */
 export interface CreateCheckoutInput extends CheckoutPages {
   /** The buyer; gets the credits. */
   userId: UserId
+  /** The `id` of an active package. */
   packageId: number
   /** Units of the package, 1–1000. Default 1. */
   quantity?: number | undefined
@@ -40,10 +49,16 @@ export interface CreateCheckoutInput extends CheckoutPages {
   idempotencyKey?: string | undefined
 }
 
+/**
+ * A checkout that was opened, and where to pay: send the buyer to `checkoutUrl`, or show an embedded one by
+ * `clientSecret` and `publishableKey`. Nothing is granted yet.
+ */
 export interface CheckoutResult {
+  /** Always true: what goes wrong is thrown. */
   success: true
   /** The provider's page to pay on; empty for embedded checkouts. */
   checkoutUrl: string
+  /** The provider's id of the session, for `verifyCheckout` on the page after paying. */
   sessionId: string
   /** What an embedded checkout is shown with; only there for those. */
   clientSecret?: string
@@ -53,11 +68,18 @@ export interface CheckoutResult {
 /** Where a checkout stands. `processing`: the money is on its way, or a person has to look at the payment. */
 export type CheckoutStatus = 'fulfilled' | 'processing' | 'open' | 'expired' | 'failed' | 'refunded'
 
+/**
+ * Where a checkout stands, for the page after paying. While `status` is `processing` ask again later, or wait for the
+ * webhook.
+ */
 export interface CheckoutVerification {
-  /** The credits are there. */
+  /** The credits are there. False for `refunded`, too. */
   success: boolean
   status: CheckoutStatus
-  /** What was sold, as the guide's session metadata: for display only. */
+  /**
+   * What was sold, as the guide's session metadata: text, for display only. Of a subscription `packageId` is empty, and
+   * `creditType` names all types, separated by commas.
+   */
   metadata: { userId: string; packageId: string; creditType: string; creditAmount: string }
 }
 

@@ -15,6 +15,7 @@ import { type Spent, spentTransaction } from './ledger/spent.js'
 import type { JsonObject, Transaction } from './ledger/transaction.js'
 import type { Clock } from './ports/clock.js'
 import type { Command, CreditStore, Decide, Replayed, SpendCommand, StateQuery } from './ports/store.js'
+import type { CreditMovement, Telemetry } from './ports/telemetry.js'
 import { newRowId } from './row-id.js'
 import { type Decided, type SendSpends, SpendOneByOne, SpendQueue } from './spend-queue.js'
 
@@ -28,6 +29,7 @@ export interface CommandTools {
   store: CreditStore
   /** Send concurrent deductions and holds together. */
   batching: boolean
+  telemetry: Telemetry | null
 }
 
 /** What every write goes through: the clock, the store's outcome made a result or a named error, the cache told. */
@@ -103,9 +105,10 @@ export class Commands {
     replayed: (outcome: Replayed) => R,
   ): Promise<R> {
     const { userId, creditType, amount } = asked
-    const { balances } = this.#tools
+    const { balances, telemetry } = this.#tools
     switch (outcome.status) {
       case 'applied':
+        if (asked.hold === null) telemetry?.moved([{ creditType, transactionType: 'usage', amount: -amount }])
         await balances.forget([{ userId, creditType, version: outcome.version }])
         return result(outcome)
       case 'replayed':
@@ -114,6 +117,7 @@ export class Commands {
       case 'conflict':
         throw new IdempotencyConflictError(outcome.field)
       case 'insufficient':
+        telemetry?.refused({ creditType, amount })
         throw new InsufficientCreditsError(amount, outcome.available)
     }
   }
@@ -131,12 +135,13 @@ export class Commands {
     decide: Decide<R>,
     replayed: (outcome: Replayed) => R,
   ): Promise<R> {
-    const { balances, rules, events } = this.#tools
+    const { balances, rules, events, telemetry } = this.#tools
     const limits = command.accounts.some(({ creditType }) => rules.of(creditType).limits.length > 0)
-    const written = { events: false }
+    const written = { events: false, movements: NO_MOVEMENTS }
     const deciding: Decide<R> = (state, now) => {
       const decision = decide(state, now)
       written.events = decision.accounts.some((changes) => changes.events.length > 0)
+      if (telemetry !== null) written.movements = decision.accounts.flatMap(({ transactions }) => transactions)
       // Kept beside the ledger, where one statement that also waits for the account can't be sure to see it.
       if (command.key !== null && decision.main === null)
         for (const { account } of decision.accounts) account.keyVersion = account.version
@@ -145,9 +150,11 @@ export class Commands {
     const whole = { ...command, load: { ...command.load, limits }, now: this.now() }
     const outcome = await store.update(whole, deciding, firstDifference).catch(async (error: unknown) => {
       await this.#forgetUnknown(command, error)
+      if (error instanceof InsufficientCreditsError) telemetry?.refused(refusal(command, error))
       throw error
     })
     if (outcome.status === 'conflict') throw new IdempotencyConflictError(outcome.field)
+    if (outcome.status === 'applied') telemetry?.moved(written.movements)
     // Also after a replay: it may be our own retry of a write whose answer was lost.
     await balances.forget(outcome.accounts)
     if (written.events && store === this.#tools.store) events.wake()
@@ -201,6 +208,18 @@ export class Commands {
       use === null ? null : useOf<T>(account, key, use.amount, { ...details, request: use.keep(kept) }),
     )
   }
+}
+
+const NO_MOVEMENTS: readonly CreditMovement[] = []
+
+/** Whose credits were too few: of commands over several types, nobody says which. */
+function refusal(
+  { accounts }: Pick<Command, 'accounts'>,
+  { required }: InsufficientCreditsError,
+): { creditType: string | null; amount: number } {
+  const types = new Set(accounts.map(({ creditType }) => creditType))
+  const [creditType = null] = types.size === 1 ? types : []
+  return { creditType, amount: required }
 }
 
 /** A deduction or a hold, as far as the account row alone can decide it, and its result. */

@@ -6,10 +6,16 @@ export type CreditBalance = Pick<
   'balance' | 'paid' | 'promotional' | 'owned' | 'held' | 'debt' | 'totalPurchased' | 'totalUsed' | 'nextExpiry'
 >
 
+/**
+ * The answer of `checkBalance`, in credits, read from the database. Nothing is set aside: use `holdCredits` for that.
+ */
 export interface BalanceCheck {
   hasSufficient: boolean
+  /** Available now; negative while there is debt. */
   balance: number
+  /** What was asked about. */
   required: number
+  /** What is missing of `required`; 0: nothing. */
   shortfall: number
 }
 

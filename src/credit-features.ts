@@ -1,5 +1,6 @@
+import { addMany, type AddManyOptions } from './additions.js'
 import type { CreditHold } from './credit-hold.js'
-import type { DeductCreditsInput, UserId } from './credit-inputs.js'
+import type { AddCreditsInput, DeductCreditsInput, UserId } from './credit-inputs.js'
 import type { CreditTransaction } from './credit-transaction.js'
 import { type CreditGrant, endGrant, getGrants, type VoidGrantInput } from './grants.js'
 import * as holds from './holds.js'
@@ -100,6 +101,20 @@ export abstract class CreditFeatures<const T extends string> {
    */
   async transferCredits(input: TransferCreditsInput<T>): Promise<Transfer<T>> {
     return transfer(this.#session, input)
+  }
+
+  /**
+   * Several additions, all or none, over any accounts and users, at most 1,000: for imports and payouts. Each may have a
+   * key of its own, which means the same as for `addCredits`: one that happened before counts as done, and only the others
+   * are written.
+   *
+   * @throws {IdempotencyConflictError} One of the keys was used before with other input; nothing was written.
+   */
+  async addMany(
+    items: readonly Omit<AddCreditsInput<T>, 'tx'>[],
+    options?: AddManyOptions,
+  ): Promise<CreditTransaction<T>[]> {
+    return addMany(this.#session, items, options)
   }
 
   /**

@@ -10,15 +10,26 @@ import type { Clock } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { PaymentProvider } from './ports/payments.js'
 import type { CreditStore } from './ports/store.js'
+import type { Telemetry } from './ports/telemetry.js'
 
+/**
+ * One limit of each account of a credit type. A use or hold that would go beyond it throws `LimitExceededError` and
+ * writes nothing; refunds and released holds give room back while its window runs. One limit per pair of `per` and
+ * `of`.
+ */
 export interface LimitOption {
+  /** At most so many per window; a positive integer. */
   max: number
-  /** Fixed windows in UTC. */
+  /** Fixed windows in UTC: the full second, minute, hour, day, week from Monday, or month. */
   per: LimitPeriod
-  /** Default `calls`: uses and holds. */
+  /** What is counted: uses and holds (`calls`, the default), or their credits. */
   of?: 'calls' | 'credits' | undefined
 }
 
+/**
+ * What `new CreditService()` takes. Everything may be left out. What can't be meant is refused at once
+ * (`InvalidInputError`); the database is opened with the first call.
+ */
 export interface CreditServiceOptions<T extends string = DefaultCreditType> {
   /** The kinds of credit there are. Default: enrichment, calling, scraping. */
   creditTypes?: readonly T[] | undefined
@@ -56,4 +67,6 @@ export interface CreditServiceOptions<T extends string = DefaultCreditType> {
   batching?: boolean | undefined
   /** Where we report what no caller waits for. Default: warnings and errors on the console. */
   logger?: Logger | undefined
+  /** Traces and metrics of every call, such as `openTelemetry()` of `creditkit/opentelemetry`. Default: none, at no cost. */
+  telemetry?: Telemetry | undefined
 }

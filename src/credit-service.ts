@@ -1,3 +1,4 @@
+import { additionRequest } from './additions.js'
 import { rebuildFromLedger, verifyLedger, type VerifyReport } from './audits.js'
 import type {
   AccountInput,
@@ -15,6 +16,7 @@ import type { CreditTypePosition, DefaultCreditType, LastCreditType } from './cr
 import { decodeCursor, encodeCursor } from './cursor.js'
 import { TransactionNotFoundError } from './errors.js'
 import * as inputs from './inputs.js'
+import { instrument } from './instrumentation.js'
 import type { AccountCall } from './commands.js'
 import { addCredits } from './ledger/add.js'
 import { adjustCredits } from './ledger/adjust.js'
@@ -51,6 +53,7 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
     this.#session = session
     this.cache = { invalidate: async (key) => (await session.open()).balances.invalidate(key) }
     this.marketplace = new Marketplace<T>(session)
+    instrument(this, [CreditService, CreditFeatures], session)
   }
 
   /**
@@ -105,16 +108,7 @@ export class CreditService<const T extends string = DefaultCreditType> extends C
     const input = inputs.parseInput(inputs.addCreditsInput, named)
     const { transactionType, effectiveAt, expiresAt, priority, paidAmount, currency } = input
     const source = input.source ?? transactionType
-    const request: CommandRequest = [
-      ['operation', 'add'],
-      ['transactionType', transactionType],
-      ['source', source],
-      ['effectiveAt', effectiveAt?.toISOString() ?? null],
-      ['expiresAt', expiresAt?.toISOString() ?? null],
-      ['priority', priority],
-      ['paidAmount', paidAmount],
-      ['currency', currency],
-    ]
+    const request = additionRequest(input)
     const call = await this.#account(input)
     return (await this.#open()).commands.write(
       call,

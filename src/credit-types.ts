@@ -3,6 +3,7 @@ import { creditTypeName } from './inputs.js'
 
 /** The guide's credit types, used when none are configured. */
 export const DEFAULT_CREDIT_TYPES = ['enrichment', 'calling', 'scraping'] as const
+/** `'enrichment' | 'calling' | 'scraping'`: the credit types of a service made without `creditTypes`. */
 export type DefaultCreditType = (typeof DEFAULT_CREDIT_TYPES)[number]
 
 type IsUnion<T, U = T> = [T] extends [never] ? false : T extends U ? ([U] extends [T] ? false : true) : never

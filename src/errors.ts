@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   OUTCOME_UNKNOWN: { httpStatus: 503, trpcCode: 'SERVICE_UNAVAILABLE', retryable: true },
 } as const
 
+/** The `code` of a `CreditError`: stable, so branch on it. `ERROR_CODES` says which HTTP status each one has. */
 export type CreditErrorCode = keyof typeof ERROR_CODES
 
 /** Marks our errors across module copies: a bundler may load this file twice, and `instanceof` must still hold. */
@@ -227,6 +228,7 @@ export class TransactionNotFoundError extends CreditError {
   }
 }
 
+/** There is no package with this id. One that is there but not on sale throws `PackageInactiveError`. */
 export class PackageNotFoundError extends CreditError {
   static readonly code = 'PACKAGE_NOT_FOUND'
 
@@ -329,6 +331,7 @@ export class CheckoutNotPaidError extends CreditError {
   }
 }
 
+/** No payment provider was passed as `payments`, or its settings are missing or wrong. The message says which. */
 export class PaymentsNotConfiguredError extends CreditError {
   static readonly code = 'PAYMENTS_NOT_CONFIGURED'
 

@@ -70,13 +70,13 @@ export class EventDelivery {
     }
     const work = this.deliver(null).catch((error: unknown) => {
       // They stay in the outbox, and the next write or runDue tells them.
-      this.#tools.logger.warn({ error }, 'events could not be delivered now')
+      this.#tools.logger.warn({ err: error }, 'events could not be delivered now')
     })
     try {
       this.#tools.waitUntil?.(work)
     } catch (error) {
       // What was asked for is written; Next's `after`, for one, throws outside of a request.
-      this.#tools.logger.warn({ error }, 'waitUntil failed; events are told all the same, while the process lives')
+      this.#tools.logger.warn({ err: error }, 'waitUntil failed; events are told all the same, while the process lives')
     }
   }
 
@@ -141,7 +141,7 @@ export class EventDelivery {
       await this.#deliverInOrder(events, report)
     } catch (error) {
       // What could not be noted is told again when its lease is over.
-      this.#tools.logger.warn({ error }, 'what became of an event could not be noted')
+      this.#tools.logger.warn({ err: error }, 'what became of an event could not be noted')
     }
   }
 
@@ -159,7 +159,10 @@ export class EventDelivery {
         const failures = event.failures + 1
         const parked = failures >= MAX_FAILURES
         const { id, kind, userId } = event
-        logger[parked ? 'error' : 'warn']({ error, id, kind, userId, failures, parked }, 'an event callback failed')
+        logger[parked ? 'error' : 'warn'](
+          { err: error, id, kind, userId, failures, parked },
+          'an event callback failed',
+        )
         await store.failEvent(event, parked ? null : retryDelaySeconds(failures), this.#now())
         // Those behind it are anybody's now; the next page has them.
         return

@@ -54,11 +54,13 @@ export async function getGrants<T extends string>(
   return grants.map((grant) => toCreditGrant(grant))
 }
 
+/** What `voidGrant` takes. There is no way back: add new credits instead. */
 export interface VoidGrantInput extends WriteOptions {
+  /** The `id` of one of `getGrants`. */
   grantId: string
-  /** Why; the description of the transaction. */
+  /** Why; the description of the transaction. At most 2,000 characters. */
   reason: string
-  /** Where given, must own the grant. */
+  /** Where given, must own the grant; else anybody's is found. */
   userId?: UserId | undefined
 }
 

@@ -23,14 +23,19 @@ const MAX_HOLD_SECONDS = 31 * 86_400
 
 export const holdSeconds = z.number().int().positive().max(MAX_HOLD_SECONDS)
 
+/**
+ * What `holdCredits` takes. The credits leave the balance at once and count as used only when they are captured.
+ * `description`, references and metadata go on to the captures.
+ */
 export type HoldCreditsInput<T extends string> = CreditTypeField<T> &
   WriteOptions &
   ReferenceOptions & {
     userId: UserId
     /** Credits, a positive integer. */
     amount: number
+    /** Shown in the user's history once captured; at most 2,000 characters. */
     description: string
-    /** Default 900, at most 31 days. From then on the hold no longer counts, whether or not anything runs. */
+    /** Default 900 seconds, at most 31 days. From then on the hold no longer counts, whether or not anything runs. */
     expiresInSeconds?: number | undefined
   }
 
@@ -38,14 +43,19 @@ export const holdCreditsInput = inputs.deductCreditsInput.extend({
   expiresInSeconds: holdSeconds.default(DEFAULT_HOLD_SECONDS),
 })
 
+/**
+ * Which hold, for `releaseHold`. Releasing and extending write no transaction of their own, so `actor` and `metadata`
+ * are kept only by captures.
+ */
 export interface HoldInput extends WriteOptions {
   holdId: string
-  /** Where given, must own the hold. */
+  /** Where given, must own the hold; else anybody's is found. Give it where the id came from a user. */
   userId?: UserId | undefined
 }
 
 const holdInput = z.object({ holdId: inputs.rowId, userId: inputs.userId.optional(), ...inputs.everyWrite })
 
+/** What `captureHold` takes. Several captures of one hold need `final: false` on all but the last. */
 export interface CaptureHoldInput extends HoldInput {
   /** Credits, a positive integer. Default: all that is left of the hold. */
   amount?: number | undefined
@@ -53,7 +63,7 @@ export interface CaptureHoldInput extends HoldInput {
   allowOver?: boolean | undefined
   /** Default true: the hold ends, and what it did not use is given back. False keeps it open for further captures. */
   final?: boolean | undefined
-  /** Default: the hold's. */
+  /** Default: the hold's, and so is that of `metadata`. */
   description?: string | undefined
 }
 
@@ -66,16 +76,18 @@ export const captureHoldInput = holdInput.extend({
 
 export const releaseHoldInput = holdInput
 
+/** What `extendHold` takes. Only an open hold can be extended; one whose time ran out throws `HoldNotOpenError`. */
 export interface ExtendHoldInput extends HoldInput {
-  /** From now; a hold never becomes shorter by it. At most 31 days. */
+  /** Whole seconds from now; a hold never becomes shorter by it. At most 31 days. */
   expiresInSeconds: number
 }
 
 export const extendHoldInput = holdInput.extend({ expiresInSeconds: holdSeconds })
 
+/** Which hold `getHold` shows. One that is not there and one of another user both throw `HoldNotFoundError`. */
 export interface GetHoldInput {
   holdId: string
-  /** Where given, must own the hold. */
+  /** Where given, must own the hold; else anybody's is found. Give it where the id came from a user. */
   userId?: UserId | undefined
 }
 

@@ -66,6 +66,7 @@ export type {
   VerifiedEvent,
 } from './ports/payments.js'
 export type { CreditStore } from './ports/store.js'
+export type { CreditMovement, Telemetry, TelemetryCall } from './ports/telemetry.js'
 export { getPurchaseInput, getPurchasesInput } from './purchases.js'
 export type { GetPurchaseInput, GetPurchasesInput, PurchasePage, UserPurchase } from './purchases.js'
 export { getTransactionInput } from './reports.js'
@@ -86,6 +87,8 @@ export type {
 } from './subscriptions.js'
 export { configureAutoTopupInput } from './topup-settings.js'
 export type { AutoTopupView, ConfigureAutoTopupInput } from './topup-settings.js'
+export { addManyInput } from './additions.js'
+export type { AddManyOptions } from './additions.js'
 export { deductManyInput, transferCreditsInput } from './transfers.js'
 export type { DeductManyOptions, Transfer, TransferCreditsInput } from './transfers.js'
 export type { UsageStats } from './usage-stats.js'

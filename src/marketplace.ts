@@ -8,6 +8,7 @@ import {
 } from './checkouts.js'
 import type { UserId } from './credit-inputs.js'
 import { PaymentsNotConfiguredError } from './errors.js'
+import { instrument } from './instrumentation.js'
 import {
   type CreatePackageInput,
   type ListPackagesInput,
@@ -69,6 +70,7 @@ export class Marketplace<T extends string> {
   constructor(session: Session<T>) {
     this.#session = session
     this.#packages = new Packages(session.types, session.options.payments ?? null)
+    instrument(this, [Marketplace], session, 'marketplace.')
   }
 
   /** The configured payment provider. Throws `PaymentsNotConfiguredError` when there is none. */

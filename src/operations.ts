@@ -103,10 +103,13 @@ function costOf(cost: z.output<typeof operationOption>['cost'], params: JsonObje
   return unitCost(cost, units)
 }
 
+/** Which call of an operation `quote` prices. Quoting writes and sets aside nothing. */
 export interface QuoteInput {
   /** Where given, the quote says whether this user can pay. */
   userId?: UserId | undefined
+  /** Its name in the option `operations`. */
   operation: string
+  /** What its cost is computed from. Plain JSON, at most 16 kB. Default: none. */
   params?: OperationParams | undefined
 }
 
@@ -114,16 +117,24 @@ const params = inputs.optional(inputs.metadata).transform((value): JsonObject =>
 
 export const quoteInput = z.object({ userId: inputs.userId.optional(), operation: inputs.configuredName, params })
 
+/**
+ * What a call of an operation would cost now. The last four fields are there where a user was named, and tell of the
+ * balance without setting anything aside.
+ */
 export interface Quote<T extends string = string> {
   operation: string
   creditType: T
-  /** Credits. */
+  /** Whole credits, rounded as the operation says; 0: free. */
   amount: number
+  /** The operation's `version`. */
   priceVersion: string
-  /** Where a user was named: what they have, and what this call would leave. */
+  /** Credits available to the user; negative while there is debt. */
   balance?: number
+  /** The balance covers `amount`. A limit may still refuse the call. */
   affordable?: boolean
+  /** Credits that are missing; 0: none. */
   shortfall?: number
+  /** What the call would leave; negative where it is not affordable. */
   after?: number
 }
 
@@ -139,10 +150,16 @@ export async function quote<T extends string>(session: Session<T>, given: QuoteI
   return { ...priced, balance, affordable: shortfall === 0, shortfall, after: balance - amount }
 }
 
+/**
+ * What `spend` takes. Credit type and amount come from the operation's price; a call that costs 0 credits throws
+ * `InvalidAmountError`.
+ */
 export type SpendInput = WriteOptions &
   ReferenceOptions & {
     userId: UserId
+    /** Its name in the option `operations`. */
     operation: string
+    /** What its cost is computed from; kept with the transaction. Plain JSON, at most 16 kB. Default: none. */
     params?: OperationParams | undefined
     /** Default: the operation's. */
     description?: string | undefined

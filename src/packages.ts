@@ -56,13 +56,30 @@ export const listPackagesInput = z.object({
   includeInactive: z.boolean().default(false),
 })
 
+/**
+ * A new package: `creditAmount` credits for `price`, in minor units of `currency` (default `usd`), of one unit each. On
+ * sale at once unless `isActive` is false; lower `sortOrder` comes first (default 0); `key` is your own unique name for
+ * it. `stripePriceId` must charge exactly that price.
+ */
 export type CreatePackageInput<T extends string = string> = Omit<z.input<typeof createPackageInput>, 'creditType'> &
   CreditTypeField<T>
+
+/**
+ * The package with this `key` as a whole, whether or not it is there: what is left out gets its default, not what it
+ * was. Fields as of `CreatePackageInput`.
+ */
 export type UpsertPackageInput<T extends string = string> = Omit<z.input<typeof upsertPackageInput>, 'creditType'> &
   CreditTypeField<T>
+
+/**
+ * The package's `id`, and the fields to change; those left out stay. Null empties `description`, `metadata` or
+ * `stripePriceId`. `key` can't change. Earlier purchases keep what they promised.
+ */
 export type UpdatePackageInput<T extends string = string> = Omit<z.input<typeof updatePackageInput>, 'creditType'> & {
   creditType?: T | undefined
 }
+
+/** Which packages to list. Default: active ones of every credit type; `includeInactive` shows those off sale, too. */
 export type ListPackagesInput<T extends string = string> = Omit<z.input<typeof listPackagesInput>, 'creditType'> & {
   creditType?: T | undefined
 }

@@ -30,9 +30,13 @@ export interface Plan<T extends string = string> {
   graceSeconds?: number | undefined
 }
 
+/**
+ * What a plan grants of one credit type in one rhythm. A plan may grant a type in several rhythms, but only once in
+ * each.
+ */
 export interface PlanGrantOption<T extends string = string> {
   creditType: T
-  /** Credits per period. */
+  /** Credits per period, a positive integer. */
   amount: number
   /** Periods are counted from the day the plan starts, in UTC: 31 January, 28 February, 31 March. */
   every: Rhythm
@@ -42,7 +46,7 @@ export interface PlanGrantOption<T extends string = string> {
   source?: GrantSource | undefined
   /** Credits for the whole of a subscription's free trial. Default 0. */
   trialAmount?: number | undefined
-  /** Lower burns first. Default 0. */
+  /** Lower burns first. −1,000,000 to 1,000,000, default 0. */
   priority?: number | undefined
 }
 
@@ -159,11 +163,16 @@ export interface UserPlan<T extends string = string> {
   }[]
 }
 
+/**
+ * Whose plan, and which, for `changePlan`. `plan` is its name in the option `plans`. `actor` and `metadata` are not
+ * kept: a plan's grants come from the plan.
+ */
 export interface PlanInput extends WriteOptions {
   userId: UserId
   plan: string
 }
 
+/** What `startPlan` takes. For plans that nobody pays for by subscription; those begin with `marketplace.subscribe`. */
 export interface StartPlanInput extends PlanInput {
   /** Periods are counted from here; in the past, the running one is granted. Default: now. */
   anchor?: Date | null | undefined

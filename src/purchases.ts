@@ -40,11 +40,12 @@ export interface UserPurchase<T extends string = string> extends Pick<
   transactionId: string | null
 }
 
+/** Whose purchases, and which page of them, newest first. */
 export interface GetPurchasesInput {
   userId: UserId
   /** 1–200, default 50. */
   limit?: number | undefined
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the page before. Default: the first page. */
   cursor?: string | null | undefined
 }
 
@@ -54,17 +55,21 @@ export const getPurchasesInput = z.object({
   cursor: inputs.rowId.refine(inputs.isRowId, 'is not a cursor of this list').nullish(),
 })
 
+/**
+ * Which purchase `getPurchase` shows. One that is not there and one of another user both throw `PurchaseNotFoundError`.
+ */
 export interface GetPurchaseInput {
   purchaseId: string
-  /** Where given, must be the buyer. */
+  /** Where given, must be the buyer; else anybody's is found. Give it where the id came from a user. */
   userId?: UserId | undefined
 }
 
 export const getPurchaseInput = z.object({ purchaseId: inputs.rowId, userId: inputs.userId.optional() })
 
+/** One page of `getPurchases`, newest first. */
 export interface PurchasePage<T extends string = string> {
   purchases: UserPurchase<T>[]
-  /** Null: there are no more. */
+  /** The next page's `cursor`; null: there are no more. */
   nextCursor: string | null
 }
 

@@ -10,12 +10,13 @@ import type { Till } from './till.js'
 
 export type { QuarantineEntry }
 
+/** Which payments in quarantine to list. Everything may be left out: the first 50 that wait for somebody. */
 export interface ListQuarantineInput {
   /** Also those that somebody has resolved. Default false. */
   includeResolved?: boolean | undefined
   /** 1–200, default 50. */
   limit?: number | undefined
-  /** Continue after the entry with this id. */
+  /** Continue after the entry with this id. Default: from the beginning. */
   after?: string | null | undefined
 }
 
@@ -25,7 +26,9 @@ export const listQuarantineInput = z.object({
   after: inputs.rowId.refine(inputs.isRowId, 'must be the id of an entry').nullish(),
 })
 
+/** What somebody decided about a payment in quarantine. A decision can be repeated, not changed. */
 export interface ReleaseQuarantineInput {
+  /** The `id` of one of `listQuarantine`. */
   quarantineId: string
   /**
    * `grant`: the buyer gets what was sold although the payment does not match. `dismiss`: nothing more happens; for
@@ -34,7 +37,7 @@ export interface ReleaseQuarantineInput {
   action?: 'grant' | 'dismiss' | undefined
   /** Whose payment it is, where nobody knew. Remembered for the customer's next ones. */
   userId?: UserId | undefined
-  /** Who decided. */
+  /** Who decided; kept as `resolvedBy`. */
   actor?: string | null | undefined
 }
 

@@ -11,6 +11,7 @@ import { missingClawback, purchasesOf, settlePaymentReversals } from './reversal
 import type { Till } from './till.js'
 import { settleTopupPayment } from './topups.js'
 
+/** Which time `reconcile` looks at, and whether it repairs what it finds. */
 export interface ReconcileInput {
   /** What the provider made in this time, half-open, at most ten years; also what it made before, if it may have been paid only now. */
   from: Date
@@ -21,6 +22,10 @@ export interface ReconcileInput {
   onProgress?: ((progress: ReconcileProgress) => void) | undefined
 }
 
+/**
+ * How far a reconciliation is. It goes day by day, so `pass` changes to and fro; `checked` counts its objects in the
+ * whole run.
+ */
 export interface ReconcileProgress {
   pass: keyof ReconcileReport['checked']
   checked: number
@@ -41,18 +46,24 @@ export type FindingKind =
   | 'unknown_purchase'
   | 'not_handled'
 
+/** One thing that is not as it should be: at most one per purchase. */
 export interface Finding {
   kind: FindingKind
-  /** The provider's id of what it is about. */
+  /**
+   * The provider's id of what it is about: a session, payment, invoice or event. The purchase's own where it has none.
+   */
   reference: string
+  /** Whose it is; null: not known. */
   userId: string | null
+  /** Of this database, but for `unknown_purchase`; null: of an invoice, or not known. */
   purchaseId: string | null
-  /** Credits that are missing or too many; null: not known. */
+  /** Credits that are missing or too many, positive; null: not known. */
   credits: number | null
-  /** It is right now. */
+  /** It is right now. With `apply: false` nothing is repaired. */
   repaired: boolean
 }
 
+/** What `reconcile` looked at and found. */
 export interface ReconcileReport {
   /** How many objects were looked at. */
   checked: {
@@ -340,7 +351,7 @@ class Reconciliation {
     } catch (error) {
       // Then nothing can be said of the others, either.
       if (isCreditError(error, 'UNAVAILABLE')) throw error
-      this.#till.logger.error({ error, reference }, 'reconcile could not handle something')
+      this.#till.logger.error({ err: error, reference }, 'reconcile could not handle something')
       this.#found('not_handled', reference, { userId: null, id: null }, null, false)
     }
   }

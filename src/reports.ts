@@ -13,12 +13,16 @@ import type { CreditStore } from './ports/store.js'
 import type { Session } from './session.js'
 import { stopPaying } from './subscriptions.js'
 
+/**
+ * The figures of `getMetrics`, over all users and the half-open range [from, to). Averages and rates are not rounded.
+ */
 export interface CreditMetrics extends Metrics {
+  /** The range that was asked for. */
   from: Date
   to: Date
-  /** Credits used per active user and day of the range. */
+  /** Credits used per active user and day of the range, as far as it is over; 0 without active users. */
   averageDailyUsage: number
-  /** Refunds per use; 0 without uses. */
+  /** Number of refunds by number of uses, such as 0.02; 0 without uses. */
   refundRate: number
   /** The moment `outstanding` is about: the end of the range, or now where that is to come. */
   asOf: Date
@@ -80,9 +84,13 @@ export interface Explanation<T extends string = string> {
   relatedTransaction: CreditTransaction<T> | null
 }
 
+/**
+ * Which transaction `getTransaction` shows. One that is not there and one of another user both throw
+ * `TransactionNotFoundError`.
+ */
 export interface GetTransactionInput {
   transactionId: string
-  /** Where given, must own the transaction. */
+  /** Where given, must own the transaction; else anybody's is found. Give it where the id came from a user. */
   userId?: UserId | undefined
 }
 

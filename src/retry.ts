@@ -1,9 +1,16 @@
 import { isRetryable } from './errors.js'
 
+/**
+ * How often, and how patiently, `withRetry` tries. Only errors of which `isRetryable` is true are tried again; the last
+ * one is thrown.
+ */
 export interface RetryOptions {
   /** Tries in all. Default 4. */
   attempts?: number | undefined
-  /** Wait before the second try, in milliseconds; doubles each time, and each wait is shortened by a random part. */
+  /**
+   * Wait before the second try, in milliseconds; doubles each time, and each wait is shortened by a random part, at
+   * most half. Default 50.
+   */
   firstDelayMs?: number | undefined
 }
 

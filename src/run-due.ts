@@ -7,13 +7,15 @@ import type { CreditStore } from './ports/store.js'
 import type { Session } from './session.js'
 import { OPEN_TOO_LONG_MS, runTopup } from './topups.js'
 
+/** How long `runDue` may take. What it has begun it finishes, so leave some seconds to the platform's own limit. */
 export interface RunDueInput {
-  /** Begin nothing new after so long, in milliseconds. Default 50 000. */
+  /** Begin nothing new after so long, in milliseconds. Default 50 000, at most an hour. */
   deadlineMs?: number | undefined
 }
 
 const runDueInput = z.object({ deadlineMs: z.number().int().positive().max(3_600_000).default(50_000) })
 
+/** What one `runDue` did. With `finished: false` there was more to do than time. */
 export interface DueReport {
   /** Accounts in which something was due and has been written. */
   accounts: number
@@ -89,7 +91,7 @@ function failureOf<T extends string>({ logger }: Session<T>, report: DueReport):
   return (account, error) => {
     if (!isCreditError(error)) throw error
     report.failed += 1
-    logger.warn({ error, ...account }, 'what is due for an account could not be done now')
+    logger.warn({ err: error, ...account }, 'what is due for an account could not be done now')
   }
 }
 

@@ -130,7 +130,7 @@ export class Session<T extends string> {
   }
 
   async #openOwn(): Promise<Opened> {
-    const { clock = null, cache, on = {}, waitUntil = null, batching = true } = this.options
+    const { clock = null, cache, on = {}, waitUntil = null, batching = true, telemetry = null } = this.options
     const store = this.options.store ?? (await openDefaultStore())
     const balances = new Balances(
       clock === null ? (cache === undefined ? await openDefaultCache(store) : cache) : null,
@@ -145,7 +145,7 @@ export class Session<T extends string> {
       store,
       balances,
       events,
-      commands: new Commands({ clock, balances, rules: this.rules, events, store, batching }),
+      commands: new Commands({ clock, balances, rules: this.rules, events, store, batching, telemetry }),
     }
   }
 

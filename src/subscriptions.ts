@@ -20,6 +20,10 @@ import type { SubscriptionRecord } from './ports/purchase-store.js'
 import type { Till } from './till.js'
 import { giveUpOpenPayment } from './topups.js'
 
+/**
+ * What `subscribe` takes: who pays, for which plan, and how much of it. The credits go to `userId` with each paid
+ * invoice.
+ */
 export interface SubscribeInput extends CheckoutPages {
   userId: UserId
   /** A plan with a `stripePriceId`. */
@@ -96,8 +100,10 @@ function priceOf(
   return priceId
 }
 
+/** What `createCardSetup` takes: whose card is saved, and where the page leads back to. Nothing is charged. */
 export interface SaveCardInput extends CheckoutPages {
   userId: UserId
+  /** Your name for this one intent: a repeat returns the same page. */
   idempotencyKey?: string | undefined
 }
 
@@ -119,9 +125,16 @@ export async function createCardSetup(till: Till, given: SaveCardInput): Promise
   return checkoutResult(till, checkout)
 }
 
+/**
+ * Whose portal `createPortalSession` opens, and where it leads back to. The page's address soon ends: make it when they
+ * click.
+ */
 export interface PortalInput {
   userId: UserId
-  /** Where the page leads back to, on an allowed origin. Default: the provider's own. */
+  /**
+   * Where the page leads back to, on an allowed origin. Default: the provider's own (`portalReturnUrl` of
+   * `stripePayments`).
+   */
   returnUrl?: string | undefined
 }
 
@@ -153,9 +166,11 @@ function toUserSubscription(record: SubscriptionRecord): UserSubscription {
   return { id, status, items, cancelAtPeriodEnd, collectionPaused, endedAt, trialEndsAt }
 }
 
+/** Which subscription `cancelSubscription` ends, and when. By default nothing changes until what is paid is over. */
 export interface CancelSubscriptionInput {
   /** Must own it. */
   userId: UserId
+  /** The provider's id, as `getSubscriptions` shows it: `sub_…`. */
   subscriptionId: string
   /** `period_end` (default): it runs to the end of what is paid. `now`: it ends, and nothing is given back. */
   when?: 'period_end' | 'now' | undefined

@@ -11,10 +11,15 @@ import { quantityInput } from './checkouts.js'
 import type { Till } from './till.js'
 import { giveUpOpenPayment } from './topups.js'
 
+/**
+ * All settings of a user's automatic top-up of one credit type: what is left out gets its default, not what it was.
+ * Paying needs a saved card (`createCardSetup`, or `saveCard` of a checkout).
+ */
 export interface ConfigureAutoTopupInput<T extends string = string> {
   userId: UserId
+  /** May be left out where the service has only one. */
   creditType?: T | undefined
-  /** A use or hold that leaves this balance or less asks for a top-up. At least 0. */
+  /** Credits, a whole number of at least 0. A use or hold that leaves this balance or less asks for a top-up. */
   threshold: number
   /** What is bought. Must be of this credit type. */
   packageId: number
@@ -110,7 +115,10 @@ async function giveUpQuietly(till: Till, account: AccountKey): Promise<boolean> 
     return await giveUpOpenPayment(till, account)
   } catch (error) {
     if (!isCreditError(error)) throw error
-    till.logger.warn({ error, ...account }, 'the open payment of a top-up that was switched off is not given up yet')
+    till.logger.warn(
+      { err: error, ...account },
+      'the open payment of a top-up that was switched off is not given up yet',
+    )
     return false
   }
 }

@@ -96,7 +96,7 @@ async function pay(till: Till, purchase: Purchase): Promise<void> {
   } catch (error) {
     if (!isCreditError(error)) throw error
     // It stays under way: the webhook settles it, or the next `runDue` asks again under the same name.
-    logger.warn({ error, purchaseId, userId }, 'the outcome of an automatic top-up is not known yet')
+    logger.warn({ err: error, purchaseId, userId }, 'the outcome of an automatic top-up is not known yet')
   }
 }
 
@@ -213,7 +213,7 @@ async function recoveryPage(till: Till, { userId, packageId, quantity }: Purchas
     return checkoutUrl
   } catch (error) {
     if (!isCreditError(error)) throw error
-    till.logger.warn({ error, userId }, 'no page could be opened for a top-up that its buyer has to confirm')
+    till.logger.warn({ err: error, userId }, 'no page could be opened for a top-up that its buyer has to confirm')
     return null
   }
 }

@@ -13,6 +13,10 @@ import { transferCredits } from './ledger/transfer.js'
 import { readWritten } from './read-written.js'
 import type { Session } from './session.js'
 
+/**
+ * What `transferCredits` takes. Two different users, one credit type; only credits that are available can move.
+ * `idempotencyKey` is the sender's.
+ */
 export type TransferCreditsInput<T extends string> = CreditTypeField<T> &
   WriteOptions &
   ReferenceOptions & {
@@ -20,7 +24,7 @@ export type TransferCreditsInput<T extends string> = CreditTypeField<T> &
     toUserId: UserId
     /** Credits, a positive integer. */
     amount: number
-    /** Default: "Transfer". */
+    /** In the history of both. At most 2,000 characters, default: "Transfer". */
     description?: string | undefined
   }
 
@@ -35,10 +39,11 @@ export const transferCreditsInput = z.object({
   ...inputs.everyWrite,
 })
 
+/** The two transactions of one transfer, written together; each names the other as `relatedTransactionId`. */
 export interface Transfer<T extends string = string> {
   /** The sender's transaction; its amount is negative. */
   from: CreditTransaction<T>
-  /** The receiver's. */
+  /** The receiver's; its amount is positive. */
   to: CreditTransaction<T>
 }
 
@@ -95,8 +100,9 @@ export async function transfer<T extends string>(
   return { from: toCreditTransaction(sent, replayed), to: toCreditTransaction(received, replayed) }
 }
 
+/** What concerns all items of a `deductMany` together; items have no `tx` of their own. */
 export interface DeductManyOptions {
-  /** The host's own database transaction. */
+  /** Your own Drizzle transaction: all deductions commit or roll back with it. */
   tx?: unknown
 }
 

@@ -4,12 +4,13 @@ import { isStorableText } from './plain-json.js'
 import type { UserBalances } from './ports/report-store.js'
 import type { Session } from './session.js'
 
+/** Which page of which users `findUsers` shows. Everything may be left out: the first 20 of all. */
 export interface FindUsersInput {
   /** How their ids begin, to the letter. Default: everybody. */
   search?: string | undefined
   /** 1–200, default 20. */
   limit?: number | undefined
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the page before, with the same `search`. Default: the first page. */
   cursor?: string | null | undefined
 }
 
@@ -25,9 +26,10 @@ export interface FoundUser<T extends string = string> {
   balances: Record<T, number>
 }
 
+/** One page of `findUsers`, in order of id as text. */
 export interface UserPage<T extends string = string> {
   users: FoundUser<T>[]
-  /** Null: there are no more. */
+  /** The next page's `cursor`; null: there are no more. */
   nextCursor: string | null
 }
 

@@ -40,6 +40,7 @@ export interface HeldWork<T extends string> {
   readonly setParams: (params: OperationParams) => void
 }
 
+/** What came of the work, and what it cost. An `uncovered` above 0 is work that was done and not paid for. */
 export interface WithHoldResult<T extends string, R> {
   /** What the work returned. */
   result: R
@@ -96,7 +97,7 @@ export async function withHold<T extends string, R>(
     return { result, ...(await charge(session, hold, cost)) }
   } catch (error) {
     const message = 'work was done, but its hold could not be captured; it is kept'
-    session.logger.error({ error, holdId: hold.id, amount: cost.amount }, message)
+    session.logger.error({ err: error, holdId: hold.id, amount: cost.amount }, message)
     throw error
   }
 }
@@ -244,6 +245,6 @@ async function letGo<T extends string>(session: Session<T>, hold: CreditHold<T>)
     await withRetry(() => release(session, { ...none, holdId: hold.id }))
   } catch (error) {
     if (error instanceof HoldNotOpenError) return
-    session.logger.warn({ error, holdId: hold.id }, 'a hold could not be released; it ends by its timeout')
+    session.logger.warn({ err: error, holdId: hold.id }, 'a hold could not be released; it ends by its timeout')
   }
 }

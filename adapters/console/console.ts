@@ -1,3 +1,4 @@
+import { tellAdminCall } from '../../src/api/admin-call.js'
 import { refuseCrossOrigin } from '../../src/api/cross-origin.js'
 import { type Caller, callerOf, type MaybeCaller } from '../../src/api/procedure.js'
 import { procedureTable } from '../../src/api/procedures.js'
@@ -111,8 +112,13 @@ class Desk {
     const run = async <N extends ProcedureName>(name: N, input: ProcedureInput<N>): Promise<ProcedureOutput<N>> => {
       const { role, kind, run: call } = this.#table[name]
       const output = await call({ credits, authenticate }, input)
-      if (role === 'admin' && kind === 'mutation')
-        this.#settings.onAdminCall({ procedure: name, actor: String(caller.userId), input: { ...input }, requestId })
+      if (role === 'admin' && kind === 'mutation') {
+        const { onAdminCall, onError } = this.#settings
+        const actor = String(caller.userId)
+        await tellAdminCall(onAdminCall, { procedure: name, actor, input: { ...input }, requestId }, (error) =>
+          onError(error, { path: url.pathname, requestId }),
+        )
+      }
       // The table is looked up by name, of which its type keeps nothing.
       return output as ProcedureOutput<N>
     }

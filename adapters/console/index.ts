@@ -1,5 +1,5 @@
 export { createConsole } from './console.js'
 export type { CreditsConsole } from './console.js'
 export type { ConsoleOptions } from './settings.js'
-export type { AdminCall } from '../../src/api/rest.js'
+export type { AdminCall } from '../../src/api/admin-call.js'
 export type { Caller } from '../../src/api/procedure.js'

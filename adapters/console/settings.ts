@@ -1,5 +1,5 @@
 import type { MaybeCaller } from '../../src/api/procedure.js'
-import type { AdminCall } from '../../src/api/rest.js'
+import type { OnAdminCall } from '../../src/api/admin-call.js'
 import type { CreditService } from '../../src/credit-service.js'
 import { consoleLogger } from '../../src/ports/logger.js'
 import { type BodyLimits, checkedBodyLimits } from '../../src/request-body.js'
@@ -41,7 +41,7 @@ export interface ConsoleOptions<T extends string = string> {
   /** `#rrggbb`, for buttons, links and charts; made lighter or darker where it could not be read. Default `#4f46e5`. */
   accentColor?: string | undefined
   /** Told of every call of an administrator's that changes something, after it succeeded: for an audit log. */
-  onAdminCall?: ((call: AdminCall) => void) | undefined
+  onAdminCall?: OnAdminCall | undefined
   /** Told of errors that are not creditkit's, of which people learn nothing but the id. Default: to the console. */
   onError?: ((error: unknown, call: { path: string; requestId: string }) => void) | undefined
 }
@@ -60,7 +60,7 @@ export interface Settings {
   allowedOrigins: ReadonlySet<string>
   bodyLimits: BodyLimits
   stylesheet: Stylesheet
-  onAdminCall: (call: AdminCall) => void
+  onAdminCall: OnAdminCall | undefined
   onError: (error: unknown, call: { path: string; requestId: string }) => void
 }
 
@@ -91,7 +91,7 @@ export function toSettings<T extends string>(options: ConsoleOptions<T>): Settin
       bodyTimeoutMs: options.bodyTimeoutMs,
     }),
     stylesheet: stylesheet(accentColor),
-    onAdminCall: options.onAdminCall ?? (() => undefined),
+    onAdminCall: options.onAdminCall,
     onError: options.onError ?? logError,
   }
 }

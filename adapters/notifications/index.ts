@@ -10,6 +10,7 @@ import { shortened, visible, webUrl } from './visible-text.js'
 export type { Fact, Message, Messages } from './messages.js'
 export type { CreditTypeNames, Show } from './show.js'
 
+/** Who writes, where links lead, and how figures are shown, for `renderNotification`. */
 export interface NotificationOptions {
   /** Who writes. */
   appName: string
@@ -17,7 +18,7 @@ export interface NotificationOptions {
   billingUrl: string
   /** BCP 47, for numbers, money and moments, and the language of your own texts. Default `en-US`. */
   locale?: string | undefined
-  /** Of moments. Default `UTC`. */
+  /** Of moments: an IANA name such as `Europe/Berlin`. Default `UTC`. */
   timeZone?: string | undefined
   /** What people call a credit type, in singular and plural: `{ calling: ['minute', 'minutes'] }`. */
   creditTypeNames?: CreditTypeNames | undefined

@@ -15,6 +15,7 @@ export interface Message {
   action?: { label: string; url: string } | undefined
 }
 
+/** One line of a message's table, as plain text. A blank value leaves the line out. */
 export type Fact = [label: string, value: string]
 
 /** Texts by kind of event; null: nobody is written to about it. */

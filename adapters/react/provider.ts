@@ -15,15 +15,39 @@ import { QueryCache } from './query-cache.js'
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type
 export interface Register {}
 
+/** The names of your credit types, as `Register` has them; any text without it. */
 export type CreditTypeName = Register extends { creditType: infer T extends string } ? T : string
 
+/** One row of the ledger as `useTransactions` has it: a `CreditTransaction` whose moments are ISO 8601 text. */
 export type Transaction = Json<CreditTransaction>
+
+/**
+ * One credit type's figures as `useBalances` has them: a `CreditBalance` whose `nextExpiry` is ISO 8601 text, or null.
+ */
 export type Balance = Json<CreditBalance>
+
+/**
+ * One package as `usePackages` has it: `price` is in minor units of `currency`, for one unit; moments are ISO 8601
+ * text.
+ */
 export type Package = Json<CreditPackage>
+
+/** What `useUsageStats` has: credits used and added, in all and by UTC day. */
 export type Usage = Json<UsageStats>
+
+/** What `startCheckout` takes. The buyer is whoever is signed in, as the server's `authenticate` says. */
 export type CheckoutInput = Omit<CreateCheckoutInput, 'userId'>
 
+/**
+ * Which transactions `useTransactions` shows. `from` and `to` are half-open, as Dates or ISO 8601 text; `limit` is the
+ * size of a page, 1–200, default 50.
+ */
 export type TransactionFilter = TransactionFields<CreditTypeName>
+
+/**
+ * Which use `useUsageStats` sums up: half-open [startDate, endDate), as Dates or ISO 8601 text; default: from the first
+ * transaction until now. `creditType` may be left out where the service has only one.
+ */
 export type UsageInput = UsageFields<CreditTypeName>
 
 interface TransactionFields<Name extends string> {
@@ -54,6 +78,7 @@ export interface HooksClient {
   createCheckout(input: CheckoutInput): Promise<CheckoutResult>
 }
 
+/** What `CreditsProvider` takes. Another `client` forgets everything that was asked before. */
 export interface CreditsProviderProps {
   /** Made once, outside of the component. */
   client: HooksClient

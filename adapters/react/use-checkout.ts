@@ -4,6 +4,7 @@ import { type CheckoutInput, useProvided } from './provider.js'
 import { keyOf } from './query-cache.js'
 import { asError, useMounted } from './use-query.js'
 
+/** What `useCheckout` gives: a function for the button, and how it is going. */
 export interface CheckoutState {
   /**
    * Open a checkout and go to its page; with `ui: 'embedded'`, or `redirect: false`, the answer says how to go on, and what
@@ -13,7 +14,9 @@ export interface CheckoutState {
    * Rejects with what `error` says, too; who doesn't wait for it needs no `catch`.
    */
   startCheckout: (input: CheckoutInput, options?: { redirect?: boolean }) => Promise<CheckoutResult>
+  /** A checkout is being opened. */
   isStarting: boolean
+  /** Why the last call failed; undefined as soon as there is another. */
   error: Error | undefined
 }
 

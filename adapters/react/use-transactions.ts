@@ -2,6 +2,10 @@ import { useRef, useState } from 'react'
 import { type Transaction, type TransactionFilter, useProvided } from './provider.js'
 import { asError, type QueryResult, useMounted, useQuery } from './use-query.js'
 
+/**
+ * What `useTransactions` gives: `data` holds all pages that were asked for so far, newest first. `error` is also that
+ * of `loadMore`.
+ */
 export interface TransactionsResult extends QueryResult<Transaction[]> {
   /** There are older ones. */
   hasMore: boolean

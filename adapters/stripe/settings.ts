@@ -2,6 +2,10 @@ import Stripe from 'stripe'
 import { PaymentsNotConfiguredError } from '../../src/errors.js'
 import { resolveUrl } from './return-url.js'
 
+/**
+ * What `stripePayments` takes. Required are a key or client, a webhook secret and `appUrl`, here or in the environment;
+ * all is checked at once. Return URLs may be relative to `appUrl`.
+ */
 export interface StripePaymentsOptions {
   /** Your own client, used as it is. Default: one with a timeout of 15 s and two retries. */
   stripe?: Stripe | undefined
@@ -37,9 +41,14 @@ export interface StripePaymentsOptions {
   app?: string | undefined
 }
 
+/**
+ * What the option `customer` says of a user: an `id` to use, or the `email` of the customer that is made. Asked when a
+ * user first needs a customer, and when the customer was deleted at Stripe; null: make one without an address.
+ */
 export interface LinkedCustomer {
   /** `cus_…` of the same mode and account. */
   id?: string | undefined
+  /** Looked at only where there is no `id`. */
   email?: string | undefined
 }
 

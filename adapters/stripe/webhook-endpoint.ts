@@ -3,6 +3,7 @@ import { STRIPE_WEBHOOK_EVENTS } from './events.js'
 import { newClient, notConfigured, readSecretKey } from './settings.js'
 import { ask, askAll } from './stripe-calls.js'
 
+/** Which address to register, and with which key. The key decides the account, and whether test or live events come. */
 export interface CreateWebhookEndpointOptions {
   /** Where you mounted the webhook: a public https address. */
   url: string

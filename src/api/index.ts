@@ -1,5 +1,6 @@
 export { createCreditsApi } from './rest.js'
-export type { AdminCall, CreditsApi, CreditsApiOptions, RateLimitedCall } from './rest.js'
+export type { AdminCall } from './admin-call.js'
+export type { CreditsApi, CreditsApiOptions, RateLimitedCall } from './rest.js'
 export type { OpenApiDocument } from './openapi.js'
 export type { Caller } from './procedure.js'
 export type { ProcedureName } from './routes.js'

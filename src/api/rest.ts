@@ -1,6 +1,7 @@
 import type { CreditService } from '../credit-service.js'
 import { ERROR_CODES, InvalidInputError, isCreditError } from '../errors.js'
 import { consoleLogger } from '../ports/logger.js'
+import { type OnAdminCall, tellAdminCall } from './admin-call.js'
 import { refuseCrossOrigin } from './cross-origin.js'
 import { fromTexts, inputSchema, type JsonSchema } from './json-schemas.js'
 import { openapiDocument, type OpenApiDocument } from './openapi.js'
@@ -29,24 +30,22 @@ export interface CreditsApiOptions {
   /** So long a request's body may take to arrive, in milliseconds; then the answer is 408. Default 10 000. */
   bodyTimeoutMs?: number | undefined
   /** Told of every call of an administrator's that changes something, after it succeeded: for an audit log. */
-  onAdminCall?: ((call: AdminCall) => void) | undefined
+  onAdminCall?: OnAdminCall | undefined
   /** Told of errors that are not creditkit's, of which callers learn nothing. Default: to the console. */
   onError?: ((error: unknown, call: { procedure: ProcedureName | null; requestId: string }) => void) | undefined
 }
 
 type MaybeSeconds = number | null | undefined
 
+/**
+ * What `rateLimit` decides by. Told before the body is read: leave the request's body alone. The webhook and
+ * `/openapi.json` are not asked about.
+ */
 export interface RateLimitedCall {
   request: Request
   procedure: ProcedureName
+  /** What `authenticate` answered; null: nobody is signed in, or the procedure is public. */
   caller: Caller | null
-}
-
-export interface AdminCall {
-  procedure: ProcedureName
-  actor: string
-  input: Record<string, unknown>
-  requestId: string
 }
 
 /** Credits over HTTP, as one Fetch handler. */
@@ -159,7 +158,8 @@ class Door<T extends string> {
     const result = await procedure.run({ credits: this.#credits, authenticate }, input)
     if (procedure.role === 'admin' && procedure.kind === 'mutation') {
       const actor = String((await authenticate?.())?.userId)
-      this.#options.onAdminCall?.({ procedure: name, actor, input, requestId })
+      const call = { procedure: name, actor, input, requestId }
+      await tellAdminCall(this.#options.onAdminCall, call, this.#options.onError ?? logError)
     }
     return json(result)
   }

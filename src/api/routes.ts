@@ -71,6 +71,7 @@ export const ROUTES = {
   anonymizeUser: 'POST /admin/anonymizations',
 } as const
 
+/** What can be called: the method of a client, and the `operationId` in the OpenAPI document. */
 export type ProcedureName = keyof typeof ROUTES
 
 /** Where the payment provider's webhook arrives, as the door has no procedure for it: its body is checked raw. */

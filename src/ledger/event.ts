@@ -19,6 +19,7 @@ export const EVENT_KINDS = [
   'topupFailed',
 ] as const
 
+/** What can happen that hosts are told of: the names of the callbacks in `on`, and the `kind` of an event. */
 export type HostEventKind = (typeof EVENT_KINDS)[number]
 
 /** `topupDue` is told to ourselves alone. */

@@ -2,6 +2,10 @@ import type { AccountKey } from './account.js'
 
 /** Where granted credits come from. `purchase` and `subscription` were paid for; the others are promotional. */
 export const GRANT_SOURCES = ['purchase', 'subscription', 'promotional', 'refund', 'adjustment'] as const
+/**
+ * Where granted credits come from. `purchase` and `subscription` were paid for: only those are taken when a payment
+ * goes back. The others are promotional and, all else being equal, burn first.
+ */
 export type GrantSource = (typeof GRANT_SOURCES)[number]
 
 /** Credits added together, sharing an expiry and a priority. */

@@ -6,6 +6,10 @@ import { firstCredits, type GrantAllocation, mergeAllocations } from './grant.js
 import type { Posting } from './posting.js'
 import type { JsonObject, Transaction } from './transaction.js'
 
+/**
+ * `open`: its credits are set aside. `captured`: ended by a final capture. `released`: what was left was given back.
+ * `expired`: its time ran out first. How much of it was used is `captured`, whatever the status.
+ */
 export type HoldStatus = 'open' | 'captured' | 'released' | 'expired'
 
 /** Credits set aside for work that is going on: the row of `credit_holds`. */

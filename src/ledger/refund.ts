@@ -16,6 +16,11 @@ export interface RefundTarget {
  * they still had when they were used.
  */
 export const REFUND_POLICIES = ['expire', 'regrant', 'extend'] as const
+/**
+ * What becomes of refunded credits whose grant has expired meanwhile: they end at once (`expire`), come back as a new
+ * grant (`regrant`), or their grant lives again (`extend`). They live on for as long as they had left when they were
+ * used.
+ */
 export type RefundPolicy = (typeof REFUND_POLICIES)[number]
 
 /**

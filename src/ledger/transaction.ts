@@ -13,6 +13,11 @@ export const TRANSACTION_TYPES = [
   'transfer',
   'void',
 ] as const
+/**
+ * Why credits came or went. In: `purchase`, `refund` (a use given back), `reinstatement` (taken for a payment, and
+ * given back). Out: `usage`, `expiration`, `void`, `clawback` (their payment went back). By its sign: `adjustment`,
+ * `transfer`.
+ */
 export type TransactionType = (typeof TRANSACTION_TYPES)[number]
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }

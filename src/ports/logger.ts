@@ -1,4 +1,7 @@
-/** Where we report what no caller is waiting for. Argument order as in pino: details first, then the sentence. */
+/**
+ * Where we report what no caller is waiting for. As in pino: details first, then the sentence, and an error under `err`.
+ * Details hold ids, never texts of users, bodies of webhooks or secrets.
+ */
 export interface Logger {
   debug(details: object, message: string): void
   info(details: object, message: string): void

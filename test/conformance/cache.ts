@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BalanceCache, CachedBalance } from '../../src/ports/cache.js'
 
+/** A cache for `testCache`, and what the suite may do with it. */
 export interface OpenedCache {
   cache: BalanceCache
   /** End what the backend opened, after the suite. */

@@ -34,6 +34,7 @@ import { testUserPurchases } from './credit-store/user-purchases.js'
 import { testVerification } from './credit-store/verification.js'
 import { testWrites } from './credit-store/writes.js'
 
+/** What `testCreditStore` has to know of a host's database. Nothing where user ids are not checked against a table. */
 export interface CreditStoreSuiteOptions {
   /** Makes a user, where the host's own table must know them first. Default: any id of the store's type. */
   newUser?: () => Promise<string>

@@ -99,7 +99,7 @@ describe.each(Object.keys(services))('when %s fails', (part) => {
 })
 
 describe("when what the host's own functions throw", () => {
-  it.each(['authenticate', 'rateLimit', 'onAdminCall'] as const)('comes from %s, nobody learns it', async (option) => {
+  it.each(['authenticate', 'rateLimit'] as const)('comes from %s, nobody learns it', async (option) => {
     const failingOption = { [option]: () => { throw failure() } } // prettier-ignore
     const api = createCreditsApi(shop.credits, {
       authenticate: () => ADMIN,
@@ -113,6 +113,18 @@ describe("when what the host's own functions throw", () => {
     const answer = await told(await fetch(new URL('/api/credits/balances', server.url)))
     expect(answer.text).not.toMatch(LEAK)
     await server.close()
+  })
+
+  it('comes from onAdminCall, the change was made all the same, and the host hears of it', async () => {
+    const heard: unknown[] = []
+    const api = createCreditsApi(shop.credits, {
+      authenticate: () => ADMIN,
+      onAdminCall: () => Promise.reject(failure()),
+      onError: (error) => void heard.push(error),
+    })
+    const { status, text } = await told(await api(restRequest('createPackage', shop.samples.createPackage, ADMIN)))
+    expect([status, heard.length]).toEqual([200, 1])
+    expect(text).not.toMatch(LEAK)
   })
 
   it('comes from a route that costs credits, it is the framework’s to answer, and nothing is charged', async () => {

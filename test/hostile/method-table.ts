@@ -44,6 +44,11 @@ const hold = ({ holdId }: Scene) => ({ holdId })
 const user = ({ userId }: Scene) => ({ userId })
 const [FROM, TO] = [new Date('2026-01-01T00:00:00Z'), new Date('2026-02-01T00:00:00Z')]
 
+const ADDING: Fields = {
+  ...{ ...SPENDING, transactionType: 'choice', source: 'choice', expiresAt: 'nullishDate' },
+  ...{ effectiveAt: 'nullishDate', priority: 'smallInteger', paidAmount: 'minor', currency: 'currencyCode' },
+}
+
 /** Every public method of `CreditService` that takes something, with a call that would be done. */
 export const SERVICE_METHODS: Record<string, Method> = {
   getBalance: {
@@ -56,13 +61,10 @@ export const SERVICE_METHODS: Record<string, Method> = {
     ...{ positional: ['userId', 'creditType', 'required'], isPositionalOnly: true, schema: inputs.checkBalanceInput },
   },
   addCredits: {
-    ...{ sample: write, schema: inputs.addCreditsInput },
+    ...{ sample: write, fields: ADDING, schema: inputs.addCreditsInput },
     positional: ['userId', 'amount', 'creditType', 'description', 'transactionType', 'metadata'],
-    fields: {
-      ...{ ...SPENDING, transactionType: 'choice', source: 'choice', expiresAt: 'nullishDate' },
-      ...{ effectiveAt: 'nullishDate', priority: 'smallInteger', paidAmount: 'minor', currency: 'currencyCode' },
-    },
   },
+  addMany: { sample: write, fields: { ...ADDING, tx: 'tx' } },
   deductCredits: {
     ...{ sample: write, fields: SPENDING, schema: inputs.deductCreditsInput },
     positional: ['userId', 'amount', 'creditType', 'description', 'referenceId', 'referenceType', 'metadata'],

@@ -20,7 +20,7 @@ const LEAK =
   /select |insert |update .* set|user_credits|credit_transactions|postgres(ql)?:\/\/|syntax|\$\d|SQLSTATE|is not a function|cannot read|undefined \(/i
 
 const ALL: Record<string, Method> = { ...SERVICE_METHODS, ...prefixed(MARKETPLACE_METHODS) }
-const OWN_FORM = new Set(['withHold', 'deductMany'])
+const OWN_FORM = new Set(['withHold', 'addMany', 'deductMany'])
 
 /** What takes nothing, or a request or an event that other tests are about. */
 const WITHOUT_INPUT = ['close', 'transaction', 'handleWebhook']
@@ -171,13 +171,16 @@ describe.each(['memory', 'postgres'] as const)('on the store %s', (name) => {
     expect(await footprint()).toEqual(before)
   })
 
-  it('more deductions than are taken at once are refused before any is looked at', async () => {
-    const items = Array.from({ length: 200_000 }, () => null)
-    expect(await outcomeOf('deductMany', [items])).toBeNull()
-    expect(await outcomeOf('deductMany', [[]])).toBeNull()
-    for (const options of [null, 5, 'tx', []])
-      expect(await outcomeOf('deductMany', [[SERVICE_METHODS.deductMany?.sample(scene)], options])).toBeNull()
-  })
+  it.each(['addMany', 'deductMany'])(
+    'more than %s takes at once is refused before any is looked at',
+    async (method) => {
+      const items = Array.from({ length: 200_000 }, () => null)
+      expect(await outcomeOf(method, [items])).toBeNull()
+      expect(await outcomeOf(method, [[]])).toBeNull()
+      for (const options of [null, 5, 'tx', []])
+        expect(await outcomeOf(method, [[SERVICE_METHODS[method]?.sample(scene)], options])).toBeNull()
+    },
+  )
 
   it('would have done each of these calls, but for the one field', async () => {
     const last = ['anonymizeUser']

@@ -61,6 +61,7 @@ const OPTIONS: Record<keyof CreditServiceOptions, readonly unknown[]> = {
   clock: [...NO_OBJECT, {}, { now: new Date() }],
   batching: ['false', 0, 1, null, {}],
   logger: [...NO_OBJECT, {}, { error: () => 1 }],
+  telemetry: [...NO_OBJECT, {}, { call: () => 1 }],
 }
 
 describe('an option of CreditService', () => {
