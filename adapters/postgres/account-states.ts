@@ -54,15 +54,15 @@ export function accountSums({ names }: SqlTables): string {
         select ${sum(USABLE)} as usable, ${sum(`${USABLE} and ${PAID}`)} as paid,
           min(expires_at) filter (where remaining > 0 and ${USABLE}) as next_expiry,
           least(${next('expires_at')}, ${next('effective_at')}) as next_change
-        from ${names.creditOpenGrants} where ${OF_ACCOUNT}
+        from ${names.creditOpenGrants} own where ${OF_ACCOUNT}
       ) sums
       cross join lateral (
         select ${next('expires_at')} as next_change, bool_or(${OVERDUE_HOLD}) as is_overdue
-        from ${names.creditHolds} where ${OF_ACCOUNT} and status = 'open'
+        from ${names.creditHolds} own where ${OF_ACCOUNT} and status = 'open'
       ) held
       cross join lateral (
         select ${next('next_at')} as next_change, bool_or(${DUE_SCHEDULE}) as is_overdue
-        from ${names.creditSchedules} where ${OF_ACCOUNT} and ${RENEWING_SCHEDULE}
+        from ${names.creditSchedules} own where ${OF_ACCOUNT} and ${RENEWING_SCHEDULE}
       ) planned
       cross join lateral (
         select least(sums.next_change, held.next_change, planned.next_change) as next_due_at,
@@ -76,9 +76,9 @@ export function overdueState({ names }: SqlTables): string {
       'grants', (select json_agg(${jsonRow(GRANT_COLUMNS, 'g')}) from ${names.creditOpenGrants} g
         where g.user_id = a.user_id and g.credit_type = a.credit_type),
       'holds', (select ${jsonList(HOLD_COLUMNS, 'h')} from (
-        select * from ${names.creditHolds} where ${OF_ACCOUNT} and ${OVERDUE_HOLD}) h),
+        select * from ${names.creditHolds} own where ${OF_ACCOUNT} and ${OVERDUE_HOLD}) h),
       'schedules', (select ${jsonList(SCHEDULE_COLUMNS, 's')} from (
-        select * from ${names.creditSchedules} where ${OF_ACCOUNT} and ${DUE_SCHEDULE}) s))`
+        select * from ${names.creditSchedules} own where ${OF_ACCOUNT} and ${DUE_SCHEDULE}) s))`
 }
 
 /** What {@link commandStates} reads, as JSON. What was not asked for is null. */
@@ -161,9 +161,9 @@ const NAMED_PURCHASES = `(select (sent->>'id')::uuid as id from input cross join
 /** What was corrected for the command's purchases, on its accounts. */
 function correctionsPart({ names }: SqlTables): string {
   return `corrections as materialized (
-      select t.* from ${NAMED_PURCHASES} cross join lateral (
-        select * from ${names.creditTransactions} where related_id = named.id offset 0
-      ) t join accounts a on t.user_id = a.user_id and t.credit_type = a.credit_type
+      select t.* from ${NAMED_PURCHASES} cross join accounts a cross join lateral (
+        select * from ${names.creditTransactions} own where related_id = named.id and user_id = a.user_id offset 0
+      ) t where t.credit_type = a.credit_type
     )`
 }
 
@@ -174,12 +174,12 @@ function namedTransactionParts({ names }: SqlTables): string[] {
       select t.*, named.position from input
       cross join jsonb_array_elements_text(j->'transactions') with ordinality named(id, position)
       cross join accounts a cross join lateral (
-        select * from ${names.creditTransactions} where id = named.id::uuid and user_id = a.user_id offset 0
+        select * from ${names.creditTransactions} own where id = named.id::uuid and user_id = a.user_id offset 0
       ) t where t.credit_type = a.credit_type
     )`,
     `related as materialized (
       select t.* from asked cross join lateral (
-        select * from ${names.creditTransactions} where related_id = asked.id and user_id = asked.user_id offset 0
+        select * from ${names.creditTransactions} own where related_id = asked.id and user_id = asked.user_id offset 0
       ) t where t.credit_type = asked.credit_type
     )`,
   ]
@@ -197,11 +197,11 @@ function holdsPart({ names }: SqlTables, load: StateQuery): string {
       : `
       union
       select h.* from accounts a cross join lateral (
-        select * from ${names.creditHolds} where ${OF_ACCOUNT} and id = any(array(${ids.join(' union all ')})) offset 0
+        select * from ${names.creditHolds} own where ${OF_ACCOUNT} and id = any(array(${ids.join(' union all ')})) offset 0
       ) h`
   return `loaded_holds as materialized (
       select h.* from input cross join accounts a cross join lateral (
-        select * from ${names.creditHolds} where ${OF_ACCOUNT} and ${load.history === true ? `status = 'open'` : OVERDUE_HOLD} offset 0
+        select * from ${names.creditHolds} own where ${OF_ACCOUNT} and ${load.history === true ? `status = 'open'` : OVERDUE_HOLD} offset 0
       ) h${byId}
     )`
 }
@@ -211,7 +211,7 @@ function schedulesPart({ names }: SqlTables, load: StateQuery): string {
   const all = load.history === true || load.schedules === true
   return `loaded_schedules as materialized (
       select s.* from input cross join accounts a cross join lateral (
-        select * from ${names.creditSchedules}
+        select * from ${names.creditSchedules} own
         where ${OF_ACCOUNT} and ${all ? `(status = 'active' or next_at > input.now)` : DUE_SCHEDULE} offset 0
       ) s
     )`
@@ -224,7 +224,7 @@ function touchedPart({ names }: SqlTables, asked: Asked): string {
       where status = 'open'`
   const named = `select jsonb_array_elements_text(j->'grantIds')::uuid from input`
   const ofPurchases = `select g.id from accounts a cross join ${NAMED_PURCHASES} cross join lateral (
-        select id from ${names.creditGrants} where ${OF_ACCOUNT} and purchase_id = named.id offset 0
+        select id from ${names.creditGrants} own where ${OF_ACCOUNT} and purchase_id = named.id offset 0
       ) g`
   const parts = [
     pinned,
@@ -278,20 +278,20 @@ function chosenGrants({ names }: SqlTables, asked: Asked): string {
         : null
   return closed === null
     ? openRows
-    : `${openRows} union all select ${list} from ${names.creditGrants} where ${OF_ACCOUNT} and ${closed}`
+    : `${openRows} union all select ${list} from ${names.creditGrants} own where ${OF_ACCOUNT} and ${closed}`
 }
 
 /** All open grants, or those to cover so many credits; a period that begins can end credits of any of its schedule's. */
 function openGrants(names: SqlTables['names'], grants: StateQuery['grants']): string {
-  if (typeof grants === 'string') return `select * from ${names.creditOpenGrants} where ${OF_ACCOUNT}`
+  if (typeof grants === 'string') return `select * from ${names.creditOpenGrants} own where ${OF_ACCOUNT}`
   return `select * from (
           select *, sum(case when ${USABLE} then remaining else 0 end)
             over (order by ${BURN_DOWN_ORDER} rows between unbounded preceding and current row) as covered
-          from ${names.creditOpenGrants} where ${OF_ACCOUNT}
+          from ${names.creditOpenGrants} own where ${OF_ACCOUNT}
         ) ordered
         where (${USABLE} and remaining > 0 and covered - remaining <= (j->>'covering')::bigint)
           or expires_at <= input.now
-          or id = (select head_grant_id from ${names.userCredits} where ${OF_ACCOUNT})
+          or id = (select head_grant_id from ${names.userCredits} own where ${OF_ACCOUNT})
           or id in (select id from touched)
           or exists (select from loaded_schedules s where s.user_id = a.user_id and s.credit_type = a.credit_type)`
 }

@@ -10,6 +10,10 @@ export { migrate } from './migrate.js'
 export { creditViews } from './report-views.js'
 export { creditTables } from './tables.js'
 
+/**
+ * Which tables `postgresStore` uses, and how it sends statements. Default: the schema `creditkit`, as `migrate()` makes
+ * it.
+ */
 export interface PostgresStoreOptions {
   /** The schema our own migrator made. Default `creditkit`. */
   schema?: string | undefined

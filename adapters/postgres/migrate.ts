@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isCreditError, StoreNotConfiguredError } from '../../src/errors.js'
 import { openDatabase } from './databases/open.js'
+import { accountsTable, distributeTables, type Distribution, isDistributed, requireCitus } from './distribution.js'
 import { MIGRATIONS, type Migration, type TableLayout } from './migrations.js'
 import { CommitUnknown, type SqlDatabase, type SqlExecutor } from './sql-database.js'
 import { sqlStateOf, toCreditError } from './sql-errors.js'
@@ -15,6 +16,12 @@ export interface MigrateOptions {
    * number is refused later, none is fine. Default: one table.
    */
   partitions?: number | undefined
+  /**
+   * `citus`: spread the tables over the machines of a Citus cluster, by user, and keep what belongs to no user on each. Also
+   * tables that hold rows already: then while nothing writes. Remembered by Citus: later calls may leave it out. Not together
+   * with `partitions`. What works there and what does not: docs/scaling.md. Default: one machine.
+   */
+  distributed?: Distribution | undefined
 }
 
 export interface MigrateResult {
@@ -42,7 +49,10 @@ export async function migrate(source?: unknown, options: MigrateOptions = {}): P
   // Statements that run once in a lifetime gain nothing from being named, and poolers like them better so.
   const database = openDatabase(source, { prepare: false })
   try {
-    return await migrateDatabase(database, options.schema ?? DEFAULT_SCHEMA, MIGRATIONS, options.partitions ?? null)
+    return await migrateDatabase(database, options.schema ?? DEFAULT_SCHEMA, MIGRATIONS, {
+      partitions: options.partitions ?? null,
+      distributed: options.distributed ?? null,
+    })
   } finally {
     await database.close()
   }
@@ -53,13 +63,18 @@ export async function migrateDatabase(
   database: SqlDatabase,
   schema: string,
   migrations: readonly Migration[] = MIGRATIONS,
-  partitions: number | null = null,
+  { partitions, distributed }: { partitions: number | null; distributed: Distribution | null } = ONE_PLACE,
 ): Promise<MigrateResult> {
+  if (partitions !== null && distributed !== null)
+    throw new StoreNotConfiguredError(
+      'migrate: Pass `partitions` or `distributed`, not both: the shards divide the ledger',
+    )
   if (partitions !== null && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 256))
     throw new StoreNotConfiguredError(`migrate: \`partitions\` must be a whole number from 2 to 256, not ${partitions}`)
   const target: Target = { database, schema, quoted: quoteIdentifier(schema), migrations, layout: { partitions } }
   const applied: number[] = []
   try {
+    if (distributed === 'citus') await requireCitus(database)
     const { pending } = await readState(database, target)
     await refuseOtherPartitions(target)
     for (const migration of pending) {
@@ -67,11 +82,19 @@ export async function migrateDatabase(
     }
     // Somebody else may have made the tables meanwhile, and otherwise.
     if (pending.length > applied.length) await refuseOtherPartitions(target)
+    // Tables that a migration adds go where the others are.
+    if (distributed === 'citus' || (applied.length > 0 && (await isDistributed(database, accountsTable(schema)))))
+      await database.transaction(async (tx) => {
+        await lock(tx)
+        await distributeTables(tx, schema)
+      })
   } catch (error) {
     throw explain(error, schema)
   }
   return { applied, schema }
 }
+
+const ONE_PLACE = { partitions: null, distributed: null }
 
 interface Target {
   database: SqlDatabase

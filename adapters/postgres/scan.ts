@@ -68,7 +68,7 @@ async function selectAccountPage(
        'account', ${jsonRow(ACCOUNT_COLUMNS, 'a')},
        'grants', (select json_agg(${jsonRow(GRANT_COLUMNS, 'g')}) from (
           select ${grantColumns.join(', ')}
-          from ${names.creditGrants} where user_id = a.user_id and credit_type = a.credit_type) g),
+          from ${names.creditGrants} own where user_id = a.user_id and credit_type = a.credit_type) g),
        'holds', (select json_agg(${jsonRow(HOLD_COLUMNS, 'h')} order by h.created_at, h.id) from ${names.creditHolds} h
           where h.user_id = a.user_id and h.credit_type = a.credit_type${holds === 'every' ? '' : ` and h.status = 'open'`}),
        'schedules', (select json_agg(${jsonRow(SCHEDULE_COLUMNS, 's')} order by s.created_at, s.id) from ${names.creditSchedules} s

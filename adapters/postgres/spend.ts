@@ -1,6 +1,8 @@
 import { OutcomeUnknownError } from '../../src/errors.js'
 import type { CompareRequest, SpendCommand, SpendOptions, SpendOutcome } from '../../src/ports/store.js'
+import { isRefused } from './distribution.js'
 import { selectKnownCommands } from './load-statement.js'
+import { Engine } from './routing.js'
 import { spendOneAnswer, spendOneStatement, spendOneValues } from './spend-one.js'
 import { type JsonAnswer, type SentCall, spendStatement } from './spend-statement.js'
 import type { SqlDatabase, SqlExecutor } from './sql-database.js'
@@ -11,7 +13,7 @@ import type { SqlTables } from './sql-tables.js'
 const MAX_TRIES = 4
 
 /** `CreditStore.spend` on Postgres: one statement, no transaction around it. */
-export function fastPath(database: SqlDatabase, tables: SqlTables) {
+export function fastPath(database: SqlDatabase, tables: SqlTables, distribution = new Engine(tables)) {
   /** What the first answer told of the database; until then, the usual. */
   let engine: Pick<JsonAnswer, 'isolation' | 'citus'> = { isolation: 'read committed', citus: false }
 
@@ -43,7 +45,7 @@ export function fastPath(database: SqlDatabase, tables: SqlTables) {
     options: SpendOptions,
   ): Promise<SpendOutcome[]> => {
     // A statement that writes in CTEs is planned anew by each shard: the general path is faster there.
-    if (engine.citus) return commands.map(() => ({ status: 'undecided' }))
+    if (engine.citus || distribution.isDistributed === true) return commands.map(() => ({ status: 'undecided' }))
     if (commands.length === 0) return []
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -52,6 +54,9 @@ export function fastPath(database: SqlDatabase, tables: SqlTables) {
         if (engine.isolation === 'read committed') engine = answer
         return await outcomesOf(database, tables, commands, answer, { compare, wait: options.wait })
       } catch (error) {
+        // A database of several machines refuses the clock in a statement that writes, and locks on several of them.
+        if (isRefused(error) && (await distribution.look(database).catch(() => false)))
+          return commands.map(() => ({ status: 'undecided' }))
         const { kind, mayHaveApplied } = translateSqlError(error)
         if (mayHaveApplied) throw new OutcomeUnknownError('The answer was lost', { cause: error })
         // Not for an account, which would have been skipped: for a key, or a row of the host's, of one call among others.

@@ -74,6 +74,13 @@ export function toCreditError(error: unknown): Error {
           { cause: error },
         )
       }
+      if (sqlState === '0A000') {
+        return new StoreNotConfiguredError(
+          'The database does not support a statement (0A000). On Citus, that is what locks rows of several users, forgets a ' +
+            'person or claims events: see docs/scaling.md',
+          { cause: error },
+        )
+      }
       return new Error(sqlState === undefined ? 'Database error' : `Database error ${sqlState}`, { cause: error })
   }
 }

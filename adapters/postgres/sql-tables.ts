@@ -31,6 +31,8 @@ export interface SqlTables {
   /** Quoted and qualified. */
   readonly names: Readonly<Record<TableName, string>>
   readonly userIdType: UserIdType
+  /** Where `names` stand for what tables have of one user: the tables themselves, and his id in a statement. */
+  readonly routed?: { readonly targets: Readonly<Record<TableName, string>>; readonly user: string }
 }
 
 /** Quote a name for SQL. Refuses what Postgres would cut off or can't hold. */

@@ -36,6 +36,7 @@ import {
   selectPurchases,
   updatePackage,
 } from './selling-statements.js'
+import { Engine, forUser, oneUser, unlessDistributed } from './routing.js'
 import { fastPath } from './spend.js'
 import type { SqlDatabase } from './sql-database.js'
 import { sqlStateOf, toCreditError, translateSqlError } from './sql-errors.js'
@@ -51,20 +52,32 @@ export function sqlStore(
   tables: SqlTables,
   { memoryScope = null, fastPath: isFast = true }: { memoryScope?: object | null; fastPath?: boolean } = {},
 ): CreditStore {
+  const engine = new Engine(tables)
   return {
     ...storeOn(database, tables, memoryScope, {
-      update: (command, decide, compare) => updateInOwnTransaction(database, tables, command, decide, compare),
+      engine,
+      update: (command, decide, compare) =>
+        forUser(engine, database, tables, oneUser(command), (routed, places) =>
+          updateInOwnTransaction(routed, places, command, decide, compare),
+        ),
       writeOnce,
     }),
-    ...(isFast ? { spend: fastPath(database, tables) } : {}),
+    ...(isFast ? { spend: fastPath(database, tables, engine) } : {}),
   }
 }
 
 /** The same inside of a host's transaction, which decides about everything that is written. */
-function storeWithin(tx: unknown, tables: SqlTables, memoryScope: object | null): CreditStore {
+function storeWithin(tx: unknown, tables: SqlTables, memoryScope: object | null, engine: Engine): CreditStore {
   const database = databaseWithin(hostTransaction(tx))
   return storeOn(database, tables, memoryScope, {
-    update: (command, decide, compare) => updateInHostTransaction(database, tables, command, decide, compare),
+    engine,
+    update: async (command, decide, compare) => {
+      // A statement that is refused would undo all that the host has done.
+      await translated(() => engine.look(database))
+      return forUser(engine, database, tables, oneUser(command), (routed, places) =>
+        updateInHostTransaction(routed, places, command, decide, compare),
+      )
+    },
     // What its transaction loses with its connection has surely not happened.
     writeOnce: translated,
   })
@@ -72,6 +85,7 @@ function storeWithin(tx: unknown, tables: SqlTables, memoryScope: object | null)
 
 /** What differs between a store and its view from inside of a transaction. */
 interface Writing {
+  engine: Engine
   update: CreditStore['update']
   /** One statement that may not be sent again when its answer is lost. */
   writeOnce: <R>(work: () => Promise<R>) => Promise<R>
@@ -81,34 +95,44 @@ function storeOn(
   database: SqlDatabase,
   tables: SqlTables,
   memoryScope: object | null,
-  { update, writeOnce }: Writing,
+  { engine, update, writeOnce }: Writing,
 ): CreditStore {
+  /** What one user has. */
+  const ofUser = <R>(userId: string, work: (sql: SqlDatabase, tables: SqlTables) => Promise<R>): Promise<R> =>
+    translated(() => forUser(engine, database, tables, userId, work))
   return {
     userIdType: tables.userIdType,
     memoryScope,
     update,
-    within: (tx) => storeWithin(tx, tables, memoryScope),
+    within: (tx) => storeWithin(tx, tables, memoryScope, engine),
     transaction: (work) => inHostTransaction(database, work),
     findTransaction: (id) => translated(() => selectTransaction(database, tables, id)),
     findHold: (id, now) => translated(() => selectHold(database, tables, id, now)),
-    listHolds: (query, now) => translated(() => selectOpenHolds(database, tables, query, now)),
+    listHolds: (query, now) => ofUser(query.userId, (sql, places) => selectOpenHolds(sql, places, query, now)),
     findGrant: (id) => translated(() => selectGrant(database, tables, id)),
-    findGrants: (userId, ids) => translated(() => selectGrants(database, tables, userId, ids)),
-    listGrants: (query, now) => translated(() => selectOpenGrants(database, tables, query, now)),
-    listSchedules: (userId) => translated(() => selectSchedules(database, tables, userId)),
+    findGrants: (userId, ids) => ofUser(userId, (sql, places) => selectGrants(sql, places, userId, ids)),
+    listGrants: (query, now) => ofUser(query.userId, (sql, places) => selectOpenGrants(sql, places, query, now)),
+    listSchedules: (userId) => ofUser(userId, (sql, places) => selectSchedules(sql, places, userId)),
     readBalance: async (key, now) => {
-      const [balance] = await translated(() => selectBalances(database, tables, key, now))
+      const [balance] = await ofUser(key.userId, (sql, places) => selectBalances(sql, places, key, now))
       return balance ?? balanceOf(emptyState(key, NEVER), NEVER)
     },
     readBalances: (userId, now) =>
-      translated(() => selectBalances(database, tables, { userId, creditType: null }, now)),
-    listTransactions: (query) => translated(() => selectTransactions(database, tables, query)),
-    readUsage: (key, from, to, now) => translated(() => selectUsage(database, tables, key, from, to, now)),
-    findUsageToRollUp: (query) => translated(() => selectUsageToRollUp(database, tables, query)),
+      ofUser(userId, (sql, places) => selectBalances(sql, places, { userId, creditType: null }, now)),
+    listTransactions: (query) => ofUser(query.userId, (sql, places) => selectTransactions(sql, places, query)),
+    readUsage: (key, from, to, now) =>
+      ofUser(key.userId, (sql, places) => selectUsage(sql, places, key, from, to, now)),
+    // Without sums, statistics are as exact, and read the ledger.
+    findUsageToRollUp: (query) =>
+      translated(() => unlessDistributed(engine, database, () => selectUsageToRollUp(database, tables, query), [])),
     rollUpUsage: (key, limit) => translated(() => database.transaction((sql) => sumUsage(sql, tables, key, limit))),
     forgetUsageSums: (key) => translated(() => database.transaction((sql) => resetUsageSums(sql, tables, key))),
     scanAccounts: (query, visit) =>
-      translated(() => database.transaction((sql) => scanLedger(sql, tables, query, visit), { snapshot: true })),
+      translated(() =>
+        forUser(engine, database, tables, query.userId, (routed, places) =>
+          routed.transaction((sql) => scanLedger(sql, places, query, visit), { snapshot: true }),
+        ),
+      ),
     listPackages: ({ creditType, includeInactive }) =>
       translated(() => selectPackages(database, tables, creditType, includeInactive)),
     findPackage: (id) => translated(() => selectPackage(database, tables, id)),
@@ -119,7 +143,7 @@ function storeOn(
     listInvoicePurchases: (invoiceId) => translated(() => selectInvoicePurchases(database, tables, invoiceId)),
     listPurchases: (query) => translated(() => selectPurchases(database, tables, query)),
     findPurchaseWithFacts: (id) => translated(() => selectPurchaseWithFacts(database, tables, id)),
-    listUserPurchases: (query) => translated(() => selectUserPurchases(database, tables, query)),
+    listUserPurchases: (query) => ofUser(query.userId, (sql, places) => selectUserPurchases(sql, places, query)),
     recordWebhookEvent: (event) => translated(() => insertWebhookEvent(database, tables, event)),
     findCustomer: (query) => translated(() => selectCustomer(database, tables, query)),
     saveCustomer: (customer, replaces) => translated(() => insertCustomer(database, tables, customer, replaces)),
@@ -129,7 +153,7 @@ function storeOn(
     findSubscription: (id) => translated(() => selectSubscription(database, tables, id)),
     findQuarantine: (id) => translated(() => selectQuarantineEntry(database, tables, id)),
     listQuarantine: (query) => translated(() => selectQuarantine(database, tables, query)),
-    listTopups: (userId) => translated(() => selectTopups(database, tables, userId)),
+    listTopups: (userId) => ofUser(userId, (sql, places) => selectTopups(sql, places, userId)),
     findDueTopups: (query) => translated(() => selectDueTopups(database, tables, query)),
     findDue: (query) => translated(() => selectDueAccounts(database, tables, query)),
     claimEvents: (query) => translated(() => leaseEvents(database, tables, query)),

@@ -54,6 +54,9 @@ export type TextUserIdColumn = ReturnType<typeof textUserId>
  * They equal what `migrate` makes in all but `fillfactor`, which drizzle-kit can't write: for busy tables add
  * `alter table user_credits set (fillfactor = 75)`, and 80 for `credit_grants` and `credit_holds`, to a migration.
  *
+ * `drizzle-kit push` makes the same tables: of a `schema` only where `schemaFilter` of your drizzle.config.ts names it. Up to
+ * version 0.31 each further push makes all keys of several columns anew (drizzle-orm issue 6193): migrate in production.
+ *
  * @throws {StoreNotConfiguredError} The `userId` column is none that we can use.
  */
 export function creditTables<

@@ -7,6 +7,7 @@ import { clockOr } from './clock.js'
 import { ACCOUNT_COLUMNS, fromJsonRow, jsonRow, PURCHASE_COLUMNS } from './columns.js'
 import type { DrizzleExecutor } from './databases/drizzle-executor.js'
 import { type KnownCommand, type Loaded, loadState } from './load-statement.js'
+import { ofRoutedUser, target } from './routing.js'
 import { CommitUnknown, type SqlDatabase, type SqlExecutor } from './sql-database.js'
 import { toCreditError, translateSqlError } from './sql-errors.js'
 import type { SqlTables } from './sql-tables.js'
@@ -158,15 +159,12 @@ function knownOutcome(
 }
 
 /** Purchases before accounts, and each in one order, so that no two commands wait for each other. */
-async function lockPurchases(
-  sql: SqlExecutor,
-  { names, userIdType }: SqlTables,
-  { purchases = [] }: Command,
-): Promise<Purchase[]> {
+async function lockPurchases(sql: SqlExecutor, tables: SqlTables, { purchases = [] }: Command): Promise<Purchase[]> {
   if (purchases.length === 0) return []
   const rows = await sql.query(
-    `select ${jsonRow(PURCHASE_COLUMNS, 'p')}::text as row from ${names.creditPurchases} p
-     join jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, id uuid) on p.user_id = x."userId" and p.id = x.id
+    `select ${jsonRow(PURCHASE_COLUMNS, 'p')}::text as row from ${target(tables, 'creditPurchases')} p
+     join jsonb_to_recordset($1::text::jsonb) as x("userId" ${tables.userIdType}, id uuid)
+       on p.user_id = x."userId" and p.id = x.id${ofRoutedUser(tables, 'p')}
      order by p.id, p.user_id for update of p`,
     [JSON.stringify(purchases.map(({ userId, id }) => ({ userId, id })))],
   )
@@ -176,25 +174,22 @@ async function lockPurchases(
 /** A purchase that did not exist can't be locked: whoever made it while we waited for the accounts has to be seen. */
 async function assertNoneAppeared(
   sql: SqlExecutor,
-  { names, userIdType }: SqlTables,
+  tables: SqlTables,
   { purchases = [], accounts }: Command,
   found: number,
 ): Promise<void> {
   if (found === purchases.length || accounts.length === 0) return
   const [row] = await sql.query(
-    `select count(*)::text as count from ${names.creditPurchases} p
-     join jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, id uuid) on p.user_id = x."userId" and p.id = x.id`,
+    `select count(*)::text as count from ${target(tables, 'creditPurchases')} p
+     join jsonb_to_recordset($1::text::jsonb) as x("userId" ${tables.userIdType}, id uuid)
+       on p.user_id = x."userId" and p.id = x.id${ofRoutedUser(tables, 'p')}`,
     [JSON.stringify(purchases.map(({ userId, id }) => ({ userId, id })))],
   )
   if (Number(row?.count) !== found) throw new Raced('a purchase was made meanwhile')
 }
 
 /** Insert the accounts that don't exist, in the order in which they are locked. Returns which were new. */
-async function createAccounts(
-  sql: SqlExecutor,
-  { names, userIdType }: SqlTables,
-  { accounts, now }: Command,
-): Promise<AccountKey[]> {
+async function createAccounts(sql: SqlExecutor, tables: SqlTables, { accounts, now }: Command): Promise<AccountKey[]> {
   if (accounts.length === 0) return []
   const zero = [
     'balance',
@@ -210,9 +205,9 @@ async function createAccounts(
     'key_version',
   ]
   const rows = await sql.query(
-    `insert into ${names.userCredits} (user_id, credit_type, ${zero.join(', ')}, topup_due, created_at, updated_at)
+    `insert into ${target(tables, 'userCredits')} (user_id, credit_type, ${zero.join(', ')}, topup_due, created_at, updated_at)
      select x."userId", x."creditType", ${zero.map(() => '0').join(', ')}, false, clock.now, clock.now
-     from jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, "creditType" text),
+     from jsonb_to_recordset($1::text::jsonb) as x("userId" ${tables.userIdType}, "creditType" text),
        (select ${clockOr('$2')} as now) clock
      order by 1, 2 on conflict do nothing returning user_id::text as user_id, credit_type`,
     [accountKeys(accounts), now?.toISOString() ?? null],
@@ -221,16 +216,12 @@ async function createAccounts(
 }
 
 /** The accounts' rows under their locks, in the order the command named them. Ordered by SQL: collations differ. */
-async function lockAccounts(
-  sql: SqlExecutor,
-  { names, userIdType }: SqlTables,
-  { accounts }: Command,
-): Promise<Account[]> {
+async function lockAccounts(sql: SqlExecutor, tables: SqlTables, { accounts }: Command): Promise<Account[]> {
   if (accounts.length === 0) return []
   const rows = await sql.query(
-    `select ${jsonRow(ACCOUNT_COLUMNS, 'a')}::text as row from ${names.userCredits} a
-     join jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, "creditType" text)
-       on a.user_id = x."userId" and a.credit_type = x."creditType"
+    `select ${jsonRow(ACCOUNT_COLUMNS, 'a')}::text as row from ${target(tables, 'userCredits')} a
+     join jsonb_to_recordset($1::text::jsonb) as x("userId" ${tables.userIdType}, "creditType" text)
+       on a.user_id = x."userId" and a.credit_type = x."creditType"${ofRoutedUser(tables, 'a')}
      order by a.user_id, a.credit_type for update of a`,
     [accountKeys(accounts)],
   )
@@ -244,16 +235,12 @@ async function lockAccounts(
 }
 
 /** Take back the rows that this command made and its decision left alone. */
-async function removeUntouched(
-  sql: SqlExecutor,
-  { names, userIdType }: SqlTables,
-  accounts: readonly AccountKey[],
-): Promise<void> {
+async function removeUntouched(sql: SqlExecutor, tables: SqlTables, accounts: readonly AccountKey[]): Promise<void> {
   if (accounts.length === 0) return
   await sql.query(
-    `delete from ${names.userCredits} a
-     using jsonb_to_recordset($1::text::jsonb) as x("userId" ${userIdType}, "creditType" text)
-     where a.user_id = x."userId" and a.credit_type = x."creditType" and a.version = 0`,
+    `delete from ${target(tables, 'userCredits')} a
+     using jsonb_to_recordset($1::text::jsonb) as x("userId" ${tables.userIdType}, "creditType" text)
+     where a.user_id = x."userId" and a.credit_type = x."creditType" and a.version = 0${ofRoutedUser(tables, 'a')}`,
     [accountKeys(accounts)],
   )
 }

@@ -20,6 +20,7 @@ import {
   TOPUP_COLUMNS,
   TRANSACTION_COLUMNS,
 } from './columns.js'
+import { ofRoutedUser, target } from './routing.js'
 import type { SqlExecutor } from './sql-database.js'
 import type { SqlTables } from './sql-tables.js'
 
@@ -173,9 +174,9 @@ function writeStatement(tables: SqlTables, parts: readonly Part[]): string {
 }
 
 /** In one order, so that two commands with the same keys wait for one another in it. */
-function insertFirst({ names, userIdType }: SqlTables, { name, columns }: Part): string {
-  return `insert into ${names[PARTS[name].table]} (${columnNames(columns)})
-      select ${columnNames(columns, 'x')} from input, ${recordset(`j->'${name}'`, 'x', columns, userIdType)}
+function insertFirst(tables: SqlTables, { name, columns }: Part): string {
+  return `insert into ${target(tables, PARTS[name].table)} (${columnNames(columns)})
+      select ${columnNames(columns, 'x')} from input, ${recordset(`j->'${name}'`, 'x', columns, tables.userIdType)}
       order by x.user_id, x.idempotency_key, x.id on conflict do nothing returning id, user_id`
 }
 
@@ -183,25 +184,25 @@ function insertFirst({ names, userIdType }: SqlTables, { name, columns }: Part):
 type WentIn = { [part in PartName]?: { id: string; userId: string }[] | null }
 
 /** Take them back: within a host's transaction, nothing else would. */
-async function removeFirstRows(sql: SqlExecutor, { names, userIdType }: SqlTables, wentIn: WentIn): Promise<void> {
+async function removeFirstRows(sql: SqlExecutor, tables: SqlTables, wentIn: WentIn): Promise<void> {
   for (const name of Object.keys(wentIn) as PartName[]) {
     const rows = wentIn[name] ?? []
     if (rows.length === 0) continue
     await sql.query(
-      `delete from ${names[PARTS[name].table]} t
-       using jsonb_to_recordset($1::text::jsonb) as x(id uuid, "userId" ${userIdType})
-       where t.id = x.id and t.user_id = x."userId"`,
+      `delete from ${target(tables, PARTS[name].table)} t
+       using jsonb_to_recordset($1::text::jsonb) as x(id uuid, "userId" ${tables.userIdType})
+       where t.id = x.id and t.user_id = x."userId"${ofRoutedUser(tables, 't')}`,
       [JSON.stringify(rows)],
     )
   }
 }
 
-function writeRest({ names, userIdType }: SqlTables, { name, columns }: Part): string {
-  const table = names[PARTS[name].table]
-  const source = `input, gate, ${recordset(`j->'${name}'`, 'x', columns, userIdType)}`
+function writeRest(tables: SqlTables, { name, columns }: Part): string {
+  const table = target(tables, PARTS[name].table)
+  const source = `input, gate, ${recordset(`j->'${name}'`, 'x', columns, tables.userIdType)}`
   if (name === 'accounts') {
     return `update ${table} a set ${assignments(columns, 'x', ['user_id', 'credit_type', 'created_at'])} from ${source}
-      where gate.ok and a.user_id = x.user_id and a.credit_type = x.credit_type returning 1`
+      where gate.ok and a.user_id = x.user_id and a.credit_type = x.credit_type${ofRoutedUser(tables, 'a')} returning 1`
   }
   return `insert into ${table} as kept (${columnNames(columns)})
       select ${columnNames(columns, 'x')} from ${source} where gate.ok ${ON_CONFLICT[name] ?? ''} returning 1`

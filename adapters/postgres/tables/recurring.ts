@@ -22,7 +22,6 @@ export function recurringTables<S extends string | undefined, P extends string, 
 }: Place<S, P, U>): RecurringTables<S, P, U> {
   return {
     creditSubscriptions: table(`${prefix}credit_subscriptions` as const, creditSubscriptionsColumns(userId()), (t) => [
-      primaryKey({ name: `${prefix}credit_subscriptions_pkey`, columns: [t.id] }),
       index(`${prefix}credit_subscriptions_user`).on(t.userId),
     ]),
     creditSchedules: table(`${prefix}credit_schedules` as const, creditSchedulesColumns(userId()), (t) => [
@@ -51,7 +50,7 @@ function creditSubscriptionsColumns<U extends UserIdColumn>(userId: U) {
     cancelAtPeriodEnd: boolean('cancel_at_period_end').notNull(),
     collectionPaused: boolean('collection_paused').notNull(),
     livemode: boolean('livemode').notNull(),
-    id: text('id').notNull(),
+    id: text('id').primaryKey(),
     userId,
     provider: text('provider').notNull(),
     customerId: text('customer_id'),

@@ -54,7 +54,6 @@ export function sellingTables<S extends string | undefined, P extends string, U 
       primaryKey({ name: `${prefix}credit_payment_facts_pkey`, columns: [t.userId, t.purchaseId, t.id] }),
     ]),
     creditQuarantine: table(`${prefix}credit_quarantine` as const, creditQuarantineColumns(), (t) => [
-      primaryKey({ name: `${prefix}credit_quarantine_pkey`, columns: [t.id] }),
       index(`${prefix}credit_quarantine_open`)
         .on(t.id)
         .where(sql`resolved_at is null`),
@@ -140,7 +139,7 @@ function creditQuarantineColumns() {
   return {
     createdAt: moment('created_at').notNull(),
     resolvedAt: moment('resolved_at'),
-    id: uuid('id').notNull(),
+    id: uuid('id').primaryKey(),
     purchaseId: uuid('purchase_id'),
     userId: text('user_id'),
     invoiceId: text('invoice_id'),
