@@ -25,7 +25,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['.config/*.js', '.config/*.ts'] },
+        projectService: { allowDefaultProject: ['.config/*.js', '.size-limit.js'] },
         tsconfigRootDir: new URL('..', import.meta.url).pathname,
       },
     },
@@ -45,7 +45,7 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked },
-  { files: ['.config/*.js'], languageOptions: { globals: { URL: 'readonly' } } },
+  { files: ['.config/*.js', '.size-limit.js'], languageOptions: { globals: { URL: 'readonly' } } },
   // The examples stand for themselves: linted with the project's types all the same.
   {
     files: ['examples/express/**/*.ts', 'examples/hono/**/*.ts'],

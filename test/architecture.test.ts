@@ -173,6 +173,22 @@ describe('the rooms and arrows', () => {
     expect(breaches(isBrowser, allowed)).toEqual([])
   })
 
+  it('metered models know of src only errors, retries, how prices are rounded, the default logger, and types', () => {
+    const isMetering = under('adapters/ai', 'adapters/ai.ts')
+    const known = new Set(['src/errors.ts', 'src/retry.ts', 'src/ledger/price.ts', 'src/ports/logger.ts'])
+    const allowed = ({ to, typeOnly }: Import) => typeOnly || known.has(to) || isMetering(to)
+    expect(breaches(isMetering, allowed)).toEqual([])
+    // They hold credits by the public service alone.
+    expect(breaches(isMetering, ({ to }) => !isBackend(to))).toEqual([])
+  })
+
+  it('plugins of other libraries know of src only errors, retries, the default logger, and types', () => {
+    const isPlugin = under('adapters/better-auth', 'adapters/better-auth.ts', 'adapters/opentelemetry.ts')
+    const known = new Set(['src/errors.ts', 'src/retry.ts', 'src/ports/logger.ts', '@opentelemetry/api'])
+    expect(breaches(isPlugin, ({ to, typeOnly }) => typeOnly || known.has(to) || isPlugin(to))).toEqual([])
+    expect(breaches(isPlugin, ({ to }) => !isBackend(to))).toEqual([])
+  })
+
   it('adapters never import tests, and nothing that ships imports examples', () => {
     expect(breaches(under('adapters', 'src'), ({ to }) => !under('test', 'examples', 'bench')(to))).toEqual([])
   })

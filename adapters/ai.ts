@@ -1,0 +1,6 @@
+export { type EmbeddingModelObject, meterEmbeddingModel } from './ai/meter-embedding-model.js'
+export { creditMiddleware, meterModel, type LanguageModelObject } from './ai/meter-model.js'
+export type { MeteredCall, MeterOptions } from './ai/meter-options.js'
+export type { CallCharge, CreditMeter } from './ai/call-credits.js'
+export type { TokenPrice } from './ai/token-price.js'
+export type { TokenUsage } from './ai/token-usage.js'
