@@ -61,7 +61,7 @@ describe('creditkit prove', () => {
 
   it('says what is missing without a database, and why it can not reach one', async () => {
     expect(await creditkit('prove')).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('DATABASE_URL') as string,
     })
     const unreachable = await creditkit('prove', '--database', 'postgres://127.0.0.1:1/none')
@@ -69,7 +69,7 @@ describe('creditkit prove', () => {
     expect(unreachable.stderr).toContain('creditkit: ')
     expect(unreachable.stderr).not.toContain('    at ')
     const wrong = await creditkit('prove', '--database', database.url, '--seconds', 'soon')
-    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('must be a whole number') as string })
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('must be a whole number') as string })
   })
 })
 
