@@ -12,7 +12,15 @@ declare module 'vitest' {
 }
 
 /** What `npm run build` reads. */
-const SOURCES = ['src', 'adapters', 'test/conformance', 'package.json', 'tsconfig.json', 'tsup.config.ts']
+const SOURCES = [
+  'src',
+  'adapters',
+  'test/conformance',
+  'package.json',
+  'tsconfig.json',
+  'tsup.config.ts',
+  '.config/declarations.ts',
+]
 
 /** Build where the sources are newer than the build, and pack once for all tests. */
 export default async function packOnce(project: TestProject): Promise<() => void> {
@@ -27,7 +35,7 @@ export default async function packOnce(project: TestProject): Promise<() => void
 
 function isStale(): boolean {
   // The build writes the declarations last, this one among them.
-  const builtFile = join(root, 'dist/index.d.ts')
+  const builtFile = join(root, 'dist/types/src/index.d.ts')
   const built = existsSync(builtFile) ? statSync(builtFile).mtimeMs : 0
   return SOURCES.flatMap((source) => filesOf(join(root, source))).some((file) => statSync(file).mtimeMs > built)
 }

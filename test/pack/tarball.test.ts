@@ -33,9 +33,27 @@ describe('creditkit alone, in a folder with no peer installed', () => {
   const node = (script: string, env: Record<string, string> = {}) =>
     run(process.execPath, ['--input-type=module', '--eval', script], { cwd: folder.path, env })
 
-  it('brings only its four small dependencies', () => {
-    const installed = readdirSync(join(folder.path, 'node_modules')).filter((name) => !name.startsWith('.'))
-    expect(installed.sort()).toEqual(['commander', 'creditkit', 'lru-cache', 'uuid', 'zod'])
+  const installed = () => readdirSync(join(folder.path, 'node_modules')).filter((name) => !name.startsWith('.'))
+
+  it('brings only its five small dependencies, which anybody may use', () => {
+    expect(installed().sort()).toEqual(['commander', 'creditkit', 'jiti', 'lru-cache', 'uuid', 'zod'])
+    const licences = installed().map((name) => {
+      const text = readFileSync(join(folder.path, 'node_modules', name, 'package.json'), 'utf8')
+      return (JSON.parse(text) as { license: string }).license
+    })
+    expect(licences.filter((licence) => !['MIT', 'ISC', 'BlueOak-1.0.0'].includes(licence))).toEqual([])
+  })
+
+  it('has a source map with its sources for every script, so that stack traces can be read', () => {
+    const dist = join(folder.path, 'node_modules/creditkit/dist')
+    const scripts = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'))
+    const unmapped = scripts.filter((file) => {
+      // Written by esbuild.
+      const map = JSON.parse(readFileSync(join(dist, `${file}.map`), 'utf8')) as { sources: []; sourcesContent?: [] }
+      return map.sources.length !== map.sourcesContent?.length
+    })
+    expect(scripts.length).toBeGreaterThan(20)
+    expect(unmapped).toEqual([])
   })
 
   it('can be imported and constructed, and names what to install when it is used', async () => {
@@ -91,10 +109,12 @@ describe('with the packages its users have', () => {
   beforeAll(async () => {
     folder = await installedFolder({
       '@electric-sql/pglite': '^0.5.0',
+      '@opentelemetry/api': '~1.9.0',
       '@trpc/server': '^11.4.0',
       '@types/express': '^5.0.0',
       '@types/node': '^20.0.0',
       '@types/react': '^19.0.0',
+      ai: '^6.0.0',
       'drizzle-orm': '^0.45.0',
       hono: '^4.0.0',
       stripe: '^23.0.0',
@@ -124,6 +144,22 @@ describe('with the packages its users have', () => {
     )
     const output = await run(process.execPath, ['entries.mjs'], { cwd: folder.path })
     expect(output.trim()).toBe('true true true')
+  })
+
+  it.each(['22', '24'])('serves on Node %s, every entry point included', async (version) => {
+    const entries = Object.keys(exports).filter((entry) => !/package\.json|react|conformance|better-auth/.test(entry))
+    folder.write(
+      'serve.mjs',
+      `${entries.map((entry) => `import 'creditkit${entry.slice(1)}'`).join('\n')}
+      import { CreditService } from 'creditkit'
+      const credits = new CreditService()
+      await credits.addCredits('ada', 10, 'enrichment', 'Welcome')
+      await credits.deductCredits('ada', 4, 'enrichment', 'Use')
+      console.log(process.version, await credits.getBalance('ada', 'enrichment'), (await credits.verify()).violations)
+      await credits.close()`,
+    )
+    const output = await run('npx', ['--yes', '-p', `node@${version}`, 'node', 'serve.mjs'], { cwd: folder.path })
+    expect(output.trim().split('\n').at(-1)).toMatch(new RegExp(`^v${version}\\.\\d+\\.\\d+ 6 \\[\\]$`))
   })
 
   // Each compiler and each resolution once: both of both take a minute longer and have never differed.
